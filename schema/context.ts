@@ -1,0 +1,77 @@
+import type { PrismaClient } from '../generated/prisma/client.ts';
+import type { redact } from '../server/catalogue/redact.ts';
+import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-types.ts';
+import type { EventFilter, NumberedEvent } from '../server/model/events.ts';
+import type { Log } from '../server/model/log.ts';
+import type { TenantId, Viewer } from '../server/model/viewer.ts';
+import type { Lists } from '../server/store/read/lists.ts';
+
+/** A property list's value, as the protocol's reader makes it. */
+export type PlistValue = ReturnType<typeof redact>;
+
+/** Events that were read together, and what was loaded for all of them at once. */
+export interface EventPage {
+  readonly events: readonly NumberedEvent[];
+  readonly memo: Map<string, unknown>;
+}
+
+/** What a subscription to the event stream yields. */
+export type StreamItem =
+  | {
+      readonly kind: 'event';
+      readonly event: NumberedEvent;
+      readonly cursor: string;
+      readonly page: EventPage;
+    }
+  | { readonly kind: 'checkpoint'; readonly cursor: string };
+
+/** The live side, as the graph needs it. */
+export interface EventSource {
+  subscribe(options: {
+    readonly tenant: TenantId | null;
+    readonly filter: EventFilter;
+    readonly after: string | null;
+    readonly ended?: AbortSignal;
+  }): AsyncGenerator<StreamItem>;
+  /** The tail's position now: subscribing after it misses nothing that is done from now on. */
+  currentCursor(): Promise<string>;
+}
+
+/** Bytes of a command or a report as the database holds them. */
+export interface StoredBytes {
+  readonly bytes: Uint8Array;
+  readonly commandUuid: string;
+}
+
+/** Opens what is sealed at rest. */
+export interface OpenSealed {
+  commandBody(stored: StoredBytes & { readonly tenantId: TenantId; readonly sealed: boolean }): Buffer;
+  result(stored: StoredBytes & { readonly enrollmentId: string }): Buffer;
+}
+
+/** The writes that the graph offers. They throw the errors of `server/model/errors.ts`. */
+export interface UseCases {
+  enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
+}
+
+/** What is the same for every operation; made in `main.ts`. */
+export interface GraphServices {
+  readonly prisma: PrismaClient;
+  readonly lists: Lists;
+  readonly useCases: UseCases;
+  readonly events: EventSource;
+  readonly open: OpenSealed;
+  readonly plist: {
+    parse(bytes: Buffer): PlistValue;
+    build(value: PlistValue): Buffer;
+  };
+}
+
+/** What every resolver gets. One for each operation; a subscription keeps its own as long as it runs. */
+export interface GraphContext extends GraphServices {
+  readonly viewer: Viewer;
+  readonly traceId: string;
+  readonly log: Log;
+  /** Aborted, with the reason, when the operation's right to run has ended. */
+  readonly ended: AbortSignal;
+}

@@ -1,0 +1,197 @@
+import type { EnqueueAnswer, RefusedTarget } from '../server/mdm/queue/enqueue-types.ts';
+import { ValidationError } from '../server/model/errors.ts';
+import { builder } from './builder.ts';
+import { Command } from './command.ts';
+import { Enrollment, enrollmentCursor } from './enrollment.ts';
+import { enrollmentIdOf } from './enrollment-id.ts';
+import { mutationErrors } from './errors.ts';
+import { nodesQuery, ofTenant } from './load.ts';
+import { connectionOf, cursorCodec, pageOfList, parseKey, stretchOf } from './page.ts';
+import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
+
+const CommandInput = builder.inputType('CommandInput', {
+  description: 'What to send: exactly one of these.',
+  isOneOf: true,
+  fields: (t) => ({
+    plist: t.string({
+      description:
+        'An XML property list with a CommandUUID and, in `Command`, a RequestType. Delivered byte ' +
+        'for byte, in UTF-8.',
+    }),
+  }),
+});
+
+const EnqueueCommandInput = builder.inputType('EnqueueCommandInput', {
+  description: 'One command, to one enrolment or to many.',
+  fields: (t) => ({
+    targets: t.field({ type: TargetsInput, required: true, description: 'To whom.' }),
+    channels: t.field({
+      type: ChannelsEnum,
+      required: true,
+      defaultValue: 'DEVICE',
+      description: 'Which channels a filter, or `all`, means. Ids name theirs.',
+    }),
+    command: t.field({ type: CommandInput, required: true, description: 'What.' }),
+    validateOnly: t.boolean({
+      required: true,
+      defaultValue: false,
+      description: 'Queue nothing; only answer how many and which it would be.',
+    }),
+    expectedCount: t.int({
+      description:
+        'For commands that wipe, lock, un-enrol or shut people out, sent to a filter or to all: the ' +
+        '`queuedCount` of a dry run. If more would be reached, nothing is done.',
+    }),
+    idempotencyKey: t.string({
+      description:
+        'A key of your own for this request: within 24 hours, the same key with the same input is ' +
+        'answered alike and done once. At most 200 characters.',
+    }),
+  }),
+});
+
+const RefusalCode = builder.enumType('TargetRefusalCode', {
+  description: 'Why a command is not queued for a target.',
+  values: {
+    UNKNOWN_ENROLLMENT: { description: 'No enrolment has this id.' },
+    NOT_ENABLED: { description: 'It has checked out, or has not finished to enrol.' },
+  } as const,
+});
+
+const Refused = builder.objectRef<RefusedTarget>('RefusedTarget').implement({
+  description: 'A target that the command was not queued for.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'The id, as the input has it.' }),
+    code: t.expose('code', { type: RefusalCode, description: 'For programs: why.' }),
+    message: t.exposeString('message', { description: 'For people: why.' }),
+  }),
+});
+
+const refusedCursor = cursorCodec<number>(
+  'refused',
+  (place) => [String(place)],
+  ([place]) => {
+    const parsed = parseKey(place);
+    return parsed === null ? null : Number(parsed);
+  },
+);
+
+const EnqueueCommandPayload = builder
+  .objectRef<EnqueueAnswer>('EnqueueCommandPayload')
+  .implement({
+    description: 'What was done, or with `validateOnly` what would be.',
+    fields: (t) => ({
+      command: t.prismaField({
+        type: Command,
+        nullable: true,
+        description: 'The command; null with `validateOnly`, and for a token without commands:read.',
+        resolve: (query, { commandUuid, validateOnly }, _args, { prisma, viewer }) =>
+          validateOnly || !viewer.scopes.has('commands:read')
+            ? null
+            : prisma.command.findFirst({
+                ...query,
+                where: { uuid: commandUuid, ...ofTenant(viewer) },
+                orderBy: { key: 'desc' },
+              }),
+      }),
+      commandUuid: t.exposeString('commandUuid', { description: 'The CommandUUID.' }),
+      requestType: t.exposeString('requestType', { description: 'The RequestType.' }),
+      queuedCount: t.exposeInt('queuedCount', {
+        description: 'For how many enrolments it was queued.',
+      }),
+      targets: t.connection({
+        type: Enrollment,
+        description: 'The first of these enrolments, at most 100, by id.',
+        resolve: async ({ sample }, args, context, info) => {
+          const { prisma, viewer } = context;
+          const stretch = stretchOf(args, enrollmentCursor);
+          const { after, before } = stretch;
+          const between = sample.filter(
+            (id) => (after === null || id > after) && (before === null || id < before),
+          );
+          const page = pageOfList(between, { ...stretch, after: null, before: null });
+          const rows = await prisma.enrollment.findMany({
+            ...nodesQuery(context, info),
+            where: { id: { in: [...page.rows] }, ...ofTenant(viewer) },
+          });
+          const byId = new Map(rows.map((row) => [row.id, row]));
+          const found = page.rows.flatMap((id) => byId.get(id) ?? []);
+          return connectionOf({ rows: found, more: page.more }, stretch, (node) => ({
+            cursor: enrollmentCursor.encode(node.id),
+            node,
+          }));
+        },
+      }),
+      refused: t.connection({
+        type: Refused,
+        description: 'The targets that it was not queued for, and why.',
+        resolve: ({ refused }, args) => {
+          const stretch = stretchOf(args, refusedCursor);
+          const places = refused.map((target, place) => ({ target, place }));
+          return connectionOf(pageOfList(places, stretch), stretch, ({ target, place }) => ({
+            cursor: refusedCursor.encode(place),
+            node: target,
+          }));
+        },
+      }),
+      cursor: t.exposeString('cursor', {
+        description: "The event stream's position from before: subscribe after it to miss nothing.",
+      }),
+      replayed: t.exposeBoolean('replayed', {
+        description: 'Whether an earlier, equal request had done it already.',
+      }),
+      validateOnly: t.exposeBoolean('validateOnly', { description: 'Whether nothing was queued.' }),
+    }),
+  });
+
+builder.mutationType({ description: 'What changes anything. Each answers what can go wrong as a type.' });
+
+builder.mutationField('enqueueCommand', (t) =>
+  t.field({
+    type: EnqueueCommandPayload,
+    description: 'Queues a command for one enrolment or for many.',
+    authScopes: { scope: 'commands:write' },
+    errors: {
+      types: mutationErrors,
+      union: {
+        name: 'EnqueueCommandResult',
+        description: 'The outcomes of `enqueueCommand`.',
+      },
+    },
+    args: {
+      input: t.arg({ type: EnqueueCommandInput, required: true, description: 'What, and to whom.' }),
+    },
+    resolve: async (_root, { input }, { useCases, viewer }) => {
+      const { plist } = input.command;
+      if (typeof plist !== 'string') {
+        throw new ValidationError('NO_COMMAND', 'Give a command.', ['input', 'command']);
+      }
+      demandPlausible(input.expectedCount, input.idempotencyKey);
+      const given = new Map(input.targets.ids?.map((id) => [enrollmentIdOf(id), id]));
+      const answer = await useCases.enqueueCommand(viewer, {
+        targets: targetsOf(input.targets, input.channels, ['input', 'targets']),
+        plist: Buffer.from(plist, 'utf8'),
+        validateOnly: input.validateOnly,
+        expectedCount: input.expectedCount ?? null,
+        idempotencyKey: input.idempotencyKey ?? null,
+      });
+      const refused = answer.refused.map((one) => ({ ...one, id: given.get(one.id) ?? one.id }));
+      return { ...answer, refused };
+    },
+  }),
+);
+
+function demandPlausible(expectedCount: number | null | undefined, key: string | null | undefined) {
+  if (typeof expectedCount === 'number' && expectedCount < 0) {
+    throw new ValidationError('NEGATIVE', '`expectedCount` is a number of enrolments.', [
+      'input',
+      'expectedCount',
+    ]);
+  }
+  if (typeof key === 'string' && !/^[^\0]{1,200}$/su.test(key)) {
+    throw new ValidationError('BAD_KEY', 'An idempotency key has 1 to 200 characters.', [
+      'input',
+      'idempotencyKey',
+    ]);
+  }
+}

@@ -1,0 +1,128 @@
+import type { InputObjectRef } from '@pothos/core';
+import type { EnrollmentKind } from '../server/model/enrollment.ts';
+import { ValidationError } from '../server/model/errors.ts';
+import type { EnrollmentFilter } from '../server/model/targets.ts';
+import { builder } from './builder.ts';
+import { enrollmentIdOf } from './enrollment-id.ts';
+import { EnrollmentKindEnum } from './enrollment-kind.ts';
+
+type Maybe<T> = T | null | undefined;
+
+/** `EnrollmentFilterInput` as it arrives. */
+export interface FilterInput {
+  and?: Maybe<FilterInput[]>;
+  or?: Maybe<FilterInput[]>;
+  not?: Maybe<FilterInput>;
+  ids?: Maybe<string[]>;
+  kinds?: Maybe<EnrollmentKind[]>;
+  enabled?: Maybe<boolean>;
+  serialNumbers?: Maybe<string[]>;
+  topics?: Maybe<string[]>;
+  awaitingConfiguration?: Maybe<boolean>;
+}
+
+type FilterSchema = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer Types> ? Types : never;
+
+export const EnrollmentFilterInput: InputObjectRef<FilterSchema, FilterInput> =
+  builder.inputRef<FilterInput>('EnrollmentFilterInput');
+
+builder.inputType('EnrollmentFilterInput', {
+  description:
+    'Which enrolments: every member that is given must hold. In a mutation an empty filter, an ' +
+    'empty list or a null is a ValidationError, so that nothing means "all" by mistake.',
+  fields: (t) => ({
+    and: t.field({ type: [EnrollmentFilterInput], description: 'All of these hold.' }),
+    or: t.field({ type: [EnrollmentFilterInput], description: 'At least one of these holds.' }),
+    not: t.field({ type: EnrollmentFilterInput, description: 'This does not hold.' }),
+    ids: t.idList({ description: 'One of these: natural ids or global ones.' }),
+    kinds: t.field({ type: [EnrollmentKindEnum], description: 'Of one of these kinds.' }),
+    enabled: t.boolean({ description: 'Whether commands are delivered to it now.' }),
+    serialNumbers: t.stringList({
+      description: 'With one of these serial numbers; a user channel by that of its device.',
+    }),
+    topics: t.stringList({ description: 'Pushed on one of these topics.' }),
+    awaitingConfiguration: t.boolean({
+      description: 'Whether it waits in Setup Assistant until it is told to go on.',
+    }),
+  }),
+});
+
+/** How far filters may nest, and how many may be in one another. */
+const maxDepth = 10;
+const maxFilters = 200;
+
+/**
+ * A filter for a list: a null member is one that was not given.
+ * @throws {ValidationError} too deep, too many, or a text that is none
+ */
+export function listFilterOf(input: Maybe<FilterInput>, path: readonly string[]): EnrollmentFilter {
+  return read(input ?? {}, path, { strict: false, left: maxFilters }, 1);
+}
+
+/**
+ * A filter for a mutation.
+ * @throws {ValidationError} also when it is empty, or a member is empty or null
+ */
+export function targetFilterOf(input: FilterInput, path: readonly string[]): EnrollmentFilter {
+  return read(input, path, { strict: true, left: maxFilters }, 1);
+}
+
+interface Reading {
+  readonly strict: boolean;
+  left: number;
+}
+
+function read(
+  input: FilterInput,
+  path: readonly string[],
+  reading: Reading,
+  depth: number,
+): EnrollmentFilter {
+  reading.left -= 1;
+  if (depth > maxDepth || reading.left < 0) {
+    throw new ValidationError(
+      'FILTER_TOO_LARGE',
+      `A filter has at most ${maxDepth} levels and ${maxFilters} parts.`,
+      path,
+    );
+  }
+  if (reading.strict) demandMembers(input, path);
+  const inner = (name: string) => (filter: FilterInput, index?: number) =>
+    read(filter, [...path, name, ...(index === undefined ? [] : [String(index)])], reading, depth + 1);
+  const texts = (name: string, list: readonly string[]) => list.map((text, index) => {
+    if (!text.includes('\0')) return text;
+    throw new ValidationError('NOT_A_TEXT', 'A text holds no NUL.', [...path, name, String(index)]);
+  });
+  const { and, or, not, ids, kinds, enabled, serialNumbers, topics } = input;
+  const awaiting = input.awaitingConfiguration;
+  return {
+    ...(and && { and: and.map(inner('and')) }),
+    ...(or && { or: or.map(inner('or')) }),
+    ...(not && { not: inner('not')(not) }),
+    ...(ids && { ids: texts('ids', ids).map(enrollmentIdOf) }),
+    ...(kinds && { kinds }),
+    ...(typeof enabled === 'boolean' && { enabled }),
+    ...(serialNumbers && { serialNumbers: texts('serialNumbers', serialNumbers) }),
+    ...(topics && { topics: texts('topics', topics) }),
+    ...(typeof awaiting === 'boolean' && { awaitingConfiguration: awaiting }),
+  };
+}
+
+function demandMembers(input: FilterInput, path: readonly string[]): void {
+  const members = Object.entries(input).filter(([, value]) => value !== undefined);
+  if (members.length === 0) {
+    throw new ValidationError(
+      'EMPTY_FILTER',
+      'The filter is empty. To mean every enrolment, say `all: true`.',
+      path,
+    );
+  }
+  for (const [name, value] of members) {
+    if (value === null) {
+      throw new ValidationError('NULL_IN_FILTER', `\`${name}\` is null.`, [...path, name]);
+    }
+    if (Array.isArray(value) && value.length === 0) {
+      throw new ValidationError('EMPTY_LIST', `\`${name}\` is an empty list.`, [...path, name]);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { ValidationError } from '../server/model/errors.ts';
+import { builder } from './builder.ts';
+import { DeviceEnrollment, Enrollment, enrollmentCursor } from './enrollment.ts';
+import { EnrollmentFilterInput, listFilterOf } from './enrollment-filter.ts';
+import { enrollmentIdOf } from './enrollment-id.ts';
+import { findEnrollments, nodesQuery, ofTenant } from './load.ts';
+import { connectionOf, stretchOf } from './page.ts';
+import type { Count } from '../server/store/read/enrollments.ts';
+
+const readers = { scope: 'enrollments:read' } as const;
+
+/** Counts when it is asked for, and once. */
+interface Counted {
+  readonly count: () => Promise<Count>;
+}
+
+builder.queryField('enrollments', (t) =>
+  t.connection(
+    {
+      type: DeviceEnrollment,
+      description: "Devices, by enrolment id. Their users' channels are below each device.",
+      authScopes: readers,
+      args: {
+        filter: t.arg({ type: EnrollmentFilterInput, description: 'Only these; absent: all.' }),
+      },
+      resolve: async (_root, { filter: input, ...args }, context, info) => {
+        const { lists, viewer } = context;
+        const filter = listFilterOf(input, ['filter']);
+        const stretch = stretchOf(args, enrollmentCursor);
+        const page = await lists.enrollmentPage(viewer, filter, 'DEVICE', stretch);
+        const keys = page.rows.map(({ key }) => key);
+        const found = await findEnrollments(context, keys, nodesQuery(context, info));
+        const rows = keys.flatMap((key) => found.get(key) ?? []);
+        let count: Promise<Count> | undefined;
+        return {
+          ...connectionOf({ rows, more: page.more }, stretch, (node) => ({
+            cursor: enrollmentCursor.encode(node.id),
+            node,
+          })),
+          count: () => (count ??= lists.countEnrollments(viewer, filter, 'DEVICE')),
+        };
+      },
+    },
+    {
+      name: 'EnrollmentConnection',
+      description: 'A page of devices.',
+      fields: (field) => ({
+        totalCount: field.int({
+          description: 'How many the filter finds: exact to 10,000.',
+          resolve: async ({ count }: Counted) => (await count()).count,
+        }),
+        totalCountIsEstimate: field.boolean({
+          description: 'Whether `totalCount` is what the database guesses.',
+          resolve: async ({ count }: Counted) => (await count()).isEstimate,
+        }),
+      }),
+    },
+    { name: 'EnrollmentEdge', description: 'A device in a list, with its position.' },
+  ),
+);
+
+builder.queryField('enrollment', (t) =>
+  t.prismaField({
+    type: Enrollment,
+    nullable: true,
+    description: 'One enrolment by exactly one of its names; null when there is none.',
+    authScopes: readers,
+    args: {
+      id: t.arg.id({ description: 'Its global id.' }),
+      udid: t.arg.string({ description: "The device's UDID." }),
+      enrollmentId: t.arg.string({ description: 'Its natural id, of any channel.' }),
+    },
+    resolve: (query, _root, args, { prisma, viewer }) => {
+      const names = Object.entries(args).filter(([, value]) => typeof value === 'string');
+      const [[name, value] = ['', '']] = names;
+      if (names.length !== 1 || typeof value !== 'string' || value.includes('\0')) {
+        throw new ValidationError('ONE_NAME', 'Give exactly one of id, udid and enrollmentId.', []);
+      }
+      const where =
+        name === 'udid'
+          ? { id: value, kind: 'DEVICE' }
+          : { id: name === 'id' ? enrollmentIdOf(value) : value };
+      return prisma.enrollment.findFirst({ ...query, where: { ...where, ...ofTenant(viewer) } });
+    },
+  }),
+);

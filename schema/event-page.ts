@@ -1,0 +1,100 @@
+import type { Command, Enrollment } from '../generated/prisma/client.ts';
+import type { EventItem, EventPage } from '../server/events/live-item.ts';
+import type { NumberedEvent } from '../server/model/events.ts';
+import { type ResultKey, type ResultRow, resultKey } from '../server/store/read/results.ts';
+import type { GraphContext } from './context.ts';
+import { type CommandQuery, type EnrollmentQuery, findCommands, findEnrollments } from './load.ts';
+
+/**
+ * Loads something once for a page of events, whoever of its subscribers asks first. Kept beside the
+ * page rather than in it, so that its type is known.
+ */
+function perPage<K, V>() {
+  const pages = new WeakMap<EventPage, Map<string, Promise<ReadonlyMap<K, V>>>>();
+
+  return (
+    page: EventPage,
+    name: string,
+    load: () => Promise<ReadonlyMap<K, V>>,
+  ): Promise<ReadonlyMap<K, V>> => {
+    const loaded = pages.get(page) ?? new Map<string, Promise<ReadonlyMap<K, V>>>();
+    pages.set(page, loaded);
+    const known = loaded.get(name);
+    if (known) return known;
+    const loading = load();
+    loaded.set(name, loading);
+    // The next subscriber tries again.
+    loading.catch(() => loaded.delete(name));
+    return loading;
+  };
+}
+
+const enrollments = perPage<bigint, Enrollment>();
+const commands = perPage<bigint, Command>();
+const results = perPage<ResultKey, ResultRow>();
+
+/** The enrolment that an event is about, loaded for the whole page. */
+export async function enrollmentOfPage(
+  context: GraphContext,
+  { event, page }: EventItem,
+  query: EnrollmentQuery,
+): Promise<Enrollment | null> {
+  if (event.enrollmentKey === null) return null;
+  const found = await enrollments(page, nameOf(context, query), () =>
+    findEnrollments(context, keysOf(context, page, 'enrollmentKey'), query),
+  );
+  return found.get(event.enrollmentKey) ?? null;
+}
+
+/** The command that an event is about, loaded for the whole page. */
+export async function commandOfPage(
+  context: GraphContext,
+  { event, page }: EventItem,
+  query: CommandQuery,
+): Promise<Command | null> {
+  if (event.commandKey === null) return null;
+  const found = await commands(page, nameOf(context, query), () =>
+    findCommands(context, keysOf(context, page, 'commandKey'), query),
+  );
+  return found.get(event.commandKey) ?? null;
+}
+
+/** The result that an event is about, loaded for the whole page. */
+export async function resultOfPage(
+  context: GraphContext,
+  { event, page }: EventItem,
+): Promise<ResultRow | null> {
+  const key = resultKeyOf(event);
+  if (key === null) return null;
+  const found = await results(page, nameOf(context, null), () => {
+    const keys = visible(context, page).flatMap((one) => resultKeyOf(one) ?? []);
+    return context.lists.resultsByKey(context.viewer, [...new Set(keys)]);
+  });
+  return found.get(key) ?? null;
+}
+
+/** What was loaded for one tenant must not be handed to another. */
+function nameOf({ viewer }: GraphContext, query: EnrollmentQuery | CommandQuery | null): string {
+  return JSON.stringify([viewer.tenant, query]);
+}
+
+function keysOf(
+  context: GraphContext,
+  page: EventPage,
+  name: 'enrollmentKey' | 'commandKey',
+): readonly bigint[] {
+  return [...new Set(visible(context, page).flatMap((event) => event[name] ?? []))];
+}
+
+function visible({ viewer }: GraphContext, page: EventPage): readonly NumberedEvent[] {
+  const { tenant } = viewer;
+  return tenant === null ? page.events : page.events.filter((one) => one.tenantId === tenant);
+}
+
+function resultKeyOf(event: NumberedEvent): ResultKey | null {
+  const { type, enrollmentKey, commandKey } = event;
+  const hasResult = type === 'CommandAnswered' || type === 'CommandEnded';
+  return hasResult && enrollmentKey !== null && commandKey !== null
+    ? resultKey({ enrollmentKey, commandKey })
+    : null;
+}

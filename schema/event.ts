@@ -1,0 +1,111 @@
+import { encodeGlobalID } from '@pothos/plugin-relay';
+import type { CheckpointItem, EventItem } from '../server/events/live-item.ts';
+import type { EventType } from '../server/model/events.ts';
+import { eventTypes } from '../server/model/events.ts';
+import { builder } from './builder.ts';
+import { Command } from './command.ts';
+import { CommandResult } from './command-result.ts';
+import { Enrollment } from './enrollment.ts';
+import { commandOfPage, enrollmentOfPage, resultOfPage } from './event-page.ts';
+
+/** The GraphQL type of a kind of event. */
+export function eventTypeName(type: EventType): `${EventType}Event` {
+  return `${type}Event`;
+}
+
+export const Event = builder.interfaceRef<EventItem>('Event').implement({
+  description:
+    'Something that happened. Its own fields are as they were then; `enrollment`, `command` and ' +
+    '`result` link to the present state, and are null where there is none (any more) for this token.',
+  resolveType: ({ event }) => eventTypeName(event.type),
+  fields: (t) => ({
+    id: t.id({
+      description: 'Opaque id: the same event has the same one for everybody.',
+      resolve: ({ event }) => encodeGlobalID(eventTypeName(event.type), event.id),
+    }),
+    cursor: t.exposeString('cursor', {
+      description: 'Pass it as `after` to go on behind this event, in any subscription.',
+    }),
+    at: t.field({
+      type: 'DateTime',
+      description: 'When it happened.',
+      resolve: ({ event }) => event.at,
+    }),
+    traceId: t.string({
+      nullable: true,
+      description: 'The trace id of the request that did it, as logs have it.',
+      resolve: ({ event }) => event.traceId,
+    }),
+    actor: t.string({
+      nullable: true,
+      description: 'Who did it, such as `token:<name>`; null: the device.',
+      resolve: ({ event }) => event.actor,
+    }),
+    enrollmentId: t.string({
+      nullable: true,
+      description: 'Natural id of the enrolment that it is about.',
+      resolve: ({ event }) => event.enrollmentId,
+    }),
+    commandUuid: t.string({
+      nullable: true,
+      description: 'CommandUUID of the command that it is about.',
+      resolve: ({ event }) => event.commandUuid,
+    }),
+    enrollment: t.prismaField({
+      type: Enrollment,
+      nullable: true,
+      description: 'The enrolment that it is about.',
+      resolve: (query, item, _args, context) => enrollmentOfPage(context, item, query),
+    }),
+    command: t.prismaField({
+      type: Command,
+      nullable: true,
+      description: 'The command that it is about.',
+      resolve: (query, item, _args, context) => commandOfPage(context, item, query),
+    }),
+    result: t.field({
+      type: CommandResult,
+      nullable: true,
+      description: 'The result that it is about.',
+      resolve: (item, _args, context) => resultOfPage(context, item),
+    }),
+  }),
+});
+
+export const EventTypeEnum = builder.enumType('EventType', {
+  description: 'The kinds of event. Each has an object type of its own: its name with `Event` behind.',
+  values: eventTypes,
+});
+
+export const Checkpoint = builder.objectRef<CheckpointItem>('Checkpoint').implement({
+  description:
+    'Everything up to here has been looked at. Sent when nothing matches for a while, so that a ' +
+    'quiet subscriber has a young cursor to come back with.',
+  fields: (t) => ({
+    cursor: t.exposeString('cursor', { description: 'Pass it as `after` to go on from here.' }),
+  }),
+});
+
+/** Reads a text that the event carries. */
+export function textOf(name: string): (item: EventItem) => string | null {
+  return ({ event }) => {
+    const value = event.data[name];
+    return typeof value === 'string' ? value : null;
+  };
+}
+
+/** Reads a whole number that the event carries. */
+export function intOf(name: string): (item: EventItem) => number | null {
+  return ({ event }) => {
+    const value = event.data[name];
+    return typeof value === 'number' && Number.isInteger(value) ? value : null;
+  };
+}
+
+/** Reads a yes or no that the event carries. */
+export function flagOf(name: string): (item: EventItem) => boolean | null {
+  return ({ event }) => {
+    const value = event.data[name];
+    return typeof value === 'boolean' ? value : null;
+  };
+}

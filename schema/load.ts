@@ -1,0 +1,82 @@
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import type { GraphQLResolveInfo } from 'graphql';
+import type { Command, Enrollment, Prisma } from '../generated/prisma/client.ts';
+import type { Viewer } from '../server/model/viewer.ts';
+import { batched } from './batch.ts';
+import type { GraphContext } from './context.ts';
+
+/** What a selection below an enrolment needs, as the Prisma plugin plans it. */
+export interface EnrollmentQuery {
+  include?: Prisma.EnrollmentInclude;
+  select?: Prisma.EnrollmentSelect;
+}
+
+/**
+ * What the nodes of a connection need: the plugin plans it by where they stand in the selection.
+ * @param path  from the field to the nodes
+ */
+export function nodesQuery(context: GraphContext, info: GraphQLResolveInfo, path = ['edges', 'node']) {
+  const { select, include } = queryFromInfo({ context, info, path });
+  if (select) return { select };
+  return include ? { include } : {};
+}
+
+/** What a selection below a command needs, as the Prisma plugin plans it. */
+export interface CommandQuery {
+  include?: Prisma.CommandInclude;
+  select?: Prisma.CommandSelect;
+}
+
+/** The tenant predicate for reads through Prisma. */
+export function ofTenant(viewer: Viewer): { readonly tenantId?: number } {
+  return viewer.tenant === null ? {} : { tenantId: viewer.tenant };
+}
+
+/** Enrolments by their keys, as far as the viewer may see them. */
+export async function findEnrollments(
+  { prisma, viewer }: GraphContext,
+  keys: readonly bigint[],
+  query: EnrollmentQuery,
+): Promise<ReadonlyMap<bigint, Enrollment>> {
+  const rows = await prisma.enrollment.findMany({
+    ...query,
+    where: { key: { in: [...keys] }, ...ofTenant(viewer) },
+  });
+  return new Map(rows.map((row) => [row.key, row]));
+}
+
+/** Commands by their keys, as far as the viewer may see them. */
+export async function findCommands(
+  { prisma, viewer }: GraphContext,
+  keys: readonly bigint[],
+  query: CommandQuery,
+): Promise<ReadonlyMap<bigint, Command>> {
+  const rows = await prisma.command.findMany({
+    ...query,
+    where: { key: { in: [...keys] }, ...ofTenant(viewer) },
+  });
+  return new Map(rows.map((row) => [row.key, row]));
+}
+
+const enrollmentOfLevel = batched(findEnrollments);
+const commandOfLevel = batched(findCommands);
+
+/** One enrolment, read together with those that the parents beside link to. */
+export async function linkEnrollment(
+  context: GraphContext,
+  key: bigint | null,
+  query: EnrollmentQuery,
+): Promise<Enrollment | null> {
+  if (key === null) return null;
+  return (await enrollmentOfLevel(context, JSON.stringify(query), key, query)) ?? null;
+}
+
+/** One command, read together with those that the parents beside link to. */
+export async function linkCommand(
+  context: GraphContext,
+  key: bigint | null,
+  query: CommandQuery,
+): Promise<Command | null> {
+  if (key === null) return null;
+  return (await commandOfLevel(context, JSON.stringify(query), key, query)) ?? null;
+}

@@ -1,0 +1,22 @@
+/**
+ * A property list's value as JSON that keeps its types; see the description of the scalar `PlistJSON`.
+ * Its depth is the plist reader's limit, so recursion is safe.
+ */
+export function plistToJson(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? value : { $real: String(value).toLowerCase() };
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Date) return { $date: value.toISOString() };
+  if (value instanceof Uint8Array) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    return { $data: bytes.toString('base64') };
+  }
+  if (Array.isArray(value)) return value.map(plistToJson);
+  const json: Record<string, unknown> = Object.create(null);
+  for (const [key, inner] of Object.entries(value)) {
+    json[key.startsWith('$') ? `$${key}` : key] = plistToJson(inner);
+  }
+  return json;
+}

@@ -1,0 +1,83 @@
+import type { Page, Stretch } from '../server/store/read/keyset.ts';
+import { emptyPage } from '../server/store/read/keyset.ts';
+import type { QueuePosition, QueueRow } from '../server/store/read/queue.ts';
+import { batched } from './batch.ts';
+import { builder } from './builder.ts';
+import { Command } from './command.ts';
+import { Enrollment } from './enrollment.ts';
+import { linkCommand } from './load.ts';
+import { connectionOf, cursorCodec, parseKey, stretchOf } from './page.ts';
+
+const QueueState = builder.enumType('QueueState', {
+  description: 'What a command in a queue waits for.',
+  values: {
+    PENDING: { description: 'For the device to fetch and answer it.' },
+    NOT_NOW: { description: 'The device has put it off; it is offered again.' },
+  } as const,
+});
+
+const QueueEntry = builder.objectRef<QueueRow>('QueueEntry').implement({
+  description: 'A command that may still be delivered to an enrolment. Gone once it has ended.',
+  authScopes: { scope: 'commands:read' },
+  fields: (t) => ({
+    commandUuid: t.exposeString('commandUuid', { description: "The command's CommandUUID." }),
+    requestType: t.exposeString('requestType', {
+      description: "Apple's name of the command, such as `DeviceInformation`.",
+    }),
+    state: t.field({
+      type: QueueState,
+      description: 'What it waits for.',
+      resolve: ({ notNowAt }) => (notNowAt === null ? 'PENDING' : 'NOT_NOW'),
+    }),
+    notNowTally: t.exposeInt('notNowTally', {
+      description: 'How many times the device has put it off.',
+    }),
+    notNowAt: t.expose('notNowAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Since when it has been put off.',
+    }),
+    firstSentAt: t.expose('firstSentAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was first sent to the device; null: not known to be sent.',
+    }),
+    queuedAt: t.expose('queuedAt', { type: 'DateTime', description: 'When it was queued.' }),
+    command: t.prismaField({
+      type: Command,
+      nullable: true,
+      description: 'The command.',
+      resolve: (query, { commandKey }, _args, context) => linkCommand(context, commandKey, query),
+    }),
+  }),
+});
+
+const queueCursor = cursorCodec<QueuePosition>(
+  'queue',
+  ({ urgency, commandKey }) => [String(urgency), String(commandKey)],
+  ([urgency, key]) => {
+    const commandKey = parseKey(key);
+    const known = urgency !== undefined && /^-?\d{1,4}$/.test(urgency) && commandKey !== null;
+    return known ? { urgency: Number(urgency), commandKey } : null;
+  },
+);
+
+const queuesOfLevel = batched<bigint, Page<QueueRow>, Stretch<QueuePosition>>(
+  ({ lists, viewer }, keys, stretch) => lists.queuePages(viewer, keys, stretch),
+);
+
+builder.prismaInterfaceField(Enrollment, 'queue', (t) =>
+  t.connection({
+    type: QueueEntry,
+    description: 'What may still be delivered to it, in the order of delivery.',
+    authScopes: { scope: 'commands:read' },
+    resolve: async ({ key }, args, context) => {
+      const stretch = stretchOf(args, queueCursor);
+      const page = await queuesOfLevel(context, JSON.stringify(args), key, stretch);
+      return connectionOf(page ?? emptyPage, stretch, (node) => ({
+        cursor: queueCursor.encode(node),
+        node,
+      }));
+    },
+  }),
+);

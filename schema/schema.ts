@@ -1,0 +1,17 @@
+import './scalars.ts';
+import './errors.ts';
+import './enrollment.ts';
+import './enrollments.ts';
+import './command.ts';
+import './command-result.ts';
+import './queue.ts';
+import './event.ts';
+import './enqueue-command.ts';
+import './subscriptions.ts';
+import type { GraphQLSchema } from 'graphql';
+import { builder } from './builder.ts';
+
+builder.queryType({ description: 'What can be looked at.' });
+
+/** The whole graph. */
+export const schema: GraphQLSchema = builder.toSchema();

@@ -1,0 +1,177 @@
+import type { CheckpointItem, EventItem, LiveItem } from '../server/events/live-item.ts';
+import { ValidationError } from '../server/model/errors.ts';
+import type { EventFilter, EventType } from '../server/model/events.ts';
+import { builder } from './builder.ts';
+import type { GraphContext } from './context.ts';
+import { enrollmentIdOf } from './enrollment-id.ts';
+import { Checkpoint, EventTypeEnum, eventTypeName } from './event.ts';
+import {
+  BootstrapTokenRequested,
+  BootstrapTokenSet,
+  DeclarativeManagementReceived,
+  GetTokenReceived,
+  UserAuthenticateReceived,
+} from './event-check-in.ts';
+import {
+  CommandAnswered,
+  CommandEnded,
+  CommandEnqueued,
+  CommandNotNow,
+  StrayReportReceived,
+} from './event-command.ts';
+import {
+  CertificateReplaced,
+  EnrollmentAuthenticated,
+  EnrollmentCheckedOut,
+  EnrollmentReEnabled,
+  EnrollmentReEnrolled,
+  EnrollmentTokenUpdated,
+} from './event-enrollment.ts';
+import { liveStream, type StreamEnd } from './live-stream.ts';
+
+type Maybe<T> = T | null | undefined;
+
+const EventStreamItem = builder.unionType('EventStreamItem', {
+  description: 'What `events` yields.',
+  types: [
+    EnrollmentAuthenticated,
+    EnrollmentReEnrolled,
+    EnrollmentTokenUpdated,
+    EnrollmentCheckedOut,
+    EnrollmentReEnabled,
+    CertificateReplaced,
+    UserAuthenticateReceived,
+    BootstrapTokenSet,
+    BootstrapTokenRequested,
+    DeclarativeManagementReceived,
+    GetTokenReceived,
+    CommandEnqueued,
+    CommandAnswered,
+    CommandNotNow,
+    CommandEnded,
+    StrayReportReceived,
+    Checkpoint,
+  ],
+  resolveType: typeNameOf,
+});
+
+const CommandResultStreamItem = builder.unionType('CommandResultStreamItem', {
+  description: 'What `commandResults` yields.',
+  types: [CommandAnswered, CommandNotNow, CommandEnded, Checkpoint],
+  resolveType: typeNameOf,
+});
+
+const resultTypes: ReadonlySet<EventType> = new Set([
+  'CommandAnswered',
+  'CommandNotNow',
+  'CommandEnded',
+]);
+
+const EventFilterInput = builder.inputType('EventFilterInput', {
+  description: 'Which events: every member that is given must hold; an absent one means any.',
+  fields: (t) => ({
+    types: t.field({ type: [EventTypeEnum], description: 'Of one of these kinds.' }),
+    enrollments: t.idList({ description: 'About one of these enrolments: natural or global ids.' }),
+    commands: t.stringList({ description: 'About one of these commands: their CommandUUIDs.' }),
+  }),
+});
+
+const CommandResultFilterInput = builder.inputType('CommandResultFilterInput', {
+  description: 'Which results: every member that is given must hold; an absent one means any.',
+  fields: (t) => ({
+    enrollments: t.idList({ description: 'Of one of these enrolments: natural or global ids.' }),
+    commands: t.stringList({ description: 'Of one of these commands: their CommandUUIDs.' }),
+  }),
+});
+
+const afterDescription =
+  'Go on behind this cursor, of any event, checkpoint, `eventCursor` or mutation. `EARLIEST`: from ' +
+  'the oldest that is kept. Absent: from now.';
+
+builder.subscriptionType({ description: 'What happens, as it happens, by WebSocket or SSE.' });
+
+builder.subscriptionField('events', (t) =>
+  t.field({
+    type: EventStreamItem,
+    description:
+      'Everything that happens, each event once and in one order for all, and a `Checkpoint` at ' +
+      'least every 30 seconds.',
+    authScopes: { scope: 'events:read' },
+    args: {
+      filter: t.arg({ type: EventFilterInput, description: 'Only these events; absent: all.' }),
+      after: t.arg.string({ description: afterDescription }),
+    },
+    subscribe: (_root, { filter, after }, context) => {
+      const { types } = filter ?? {};
+      if (types?.length === 0) throw emptyList('types');
+      return open(context, { ...namesIn(filter), ...(types && { types: new Set(types) }) }, after);
+    },
+    resolve: itemOf,
+  }),
+);
+
+builder.subscriptionField('commandResults', (t) =>
+  t.field({
+    type: CommandResultStreamItem,
+    description: 'What becomes of commands: answers, postponements and endings without an answer.',
+    authScopes: { scope: 'commands:read' },
+    args: {
+      filter: t.arg({
+        type: CommandResultFilterInput,
+        description: 'Only these results; absent: all.',
+      }),
+      after: t.arg.string({ description: afterDescription }),
+    },
+    subscribe: (_root, { filter, after }, context) =>
+      open(context, { ...namesIn(filter), types: resultTypes }, after),
+    resolve: itemOf,
+  }),
+);
+
+builder.queryField('eventCursor', (t) =>
+  t.string({
+    description:
+      'The position of the newest event. Ask for it, then list, then subscribe with it as `after`: ' +
+      'nothing is missed.',
+    authScopes: { anyToken: true },
+    resolve: (_root, _args, { events }) => events.currentCursor(),
+  }),
+);
+
+function open(context: GraphContext, filter: EventFilter, after: Maybe<string>) {
+  const { events, viewer, ended } = context;
+  return liveStream(
+    events.subscribe({ tenant: viewer.tenant, filter, after: after ?? null, ended }),
+    events.currentCursor,
+  );
+}
+
+function namesIn(
+  filter: Maybe<{ enrollments?: Maybe<string[]>; commands?: Maybe<string[]> }>,
+): EventFilter {
+  const { enrollments, commands } = filter ?? {};
+  if (enrollments?.length === 0) throw emptyList('enrollments');
+  if (commands?.length === 0) throw emptyList('commands');
+  return {
+    ...(enrollments && { enrollmentIds: new Set(enrollments.map(enrollmentIdOf)) }),
+    ...(commands && { commandUuids: new Set(commands) }),
+  };
+}
+
+function emptyList(name: string): ValidationError {
+  return new ValidationError(
+    'EMPTY_LIST',
+    `\`${name}\` is empty, so that nothing could ever match. Leave it out to mean any.`,
+    ['filter', name],
+  );
+}
+
+function typeNameOf(item: EventItem | CheckpointItem): string {
+  return item.kind === 'checkpoint' ? 'Checkpoint' : eventTypeName(item.event.type);
+}
+
+/** What ended the stream is thrown here, where it becomes the error of one last item. */
+function itemOf(item: LiveItem | StreamEnd): LiveItem {
+  if (item.kind === 'end') throw item.error;
+  return item;
+}

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { parseKey } from '../secrets/key-file.ts';
+import { isStrongToken } from '../secrets/token.ts';
+import type { TextSchema } from './setting.ts';
+
+/** Where to listen. A null host is every address of the machine. */
+export interface ListenAddress {
+  readonly host: string | null;
+  readonly port: number;
+}
+
+function urlFrom(text: string): URL | null {
+  return URL.canParse(text) ? new URL(text) : null;
+}
+
+const fail = (context: z.RefinementCtx) => {
+  context.addIssue({ code: 'custom', message: 'wrong' });
+  return z.NEVER;
+};
+
+/** Makes a schema of a function that answers null for a text it does not take. */
+function parsed<T extends {}>(parse: (text: string) => T | null): TextSchema<T> {
+  return z.string().transform((text, context) => parse(text) ?? fail(context));
+}
+
+export const listenAddress = parsed<ListenAddress>((text) => {
+  const match = /^(?:\[([\da-fA-F:.%\w]+)\]|([^\s:[\]/]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535) return null;
+  return { host: match[1] || match[2] || null, port };
+});
+
+const truths: Readonly<Record<string, boolean>> = {
+  true: true,
+  '1': true,
+  yes: true,
+  on: true,
+  false: false,
+  '0': false,
+  no: false,
+  off: false,
+};
+
+export const truth = parsed<boolean>((text) => truths[text.toLowerCase()] ?? null);
+
+const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** A stretch of time in milliseconds; null is for ever. */
+export const retention: TextSchema<number | null> = z.string().transform((text, context) => {
+  if (text === 'forever') return null;
+  const match = /^(\d{1,6})([smhd])$/.exec(text);
+  const milliseconds = Number(match?.[1]) * (units[match?.[2] ?? ''] ?? 0) * 1000;
+  return milliseconds > 0 ? milliseconds : fail(context);
+});
+
+const sizes: Readonly<Record<string, number>> = {
+  '': 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** A size in bytes, at least one, at most a gibibyte: bodies are held in memory. */
+export const size = parsed<number>((text) => {
+  const match = /^(\d{1,12}) ?(|[KMG]i?B)$/.exec(text);
+  const bytes = Number(match?.[1]) * (sizes[match?.[2] ?? ''] ?? 0);
+  return bytes >= 1 && bytes <= 2 ** 30 ? bytes : null;
+});
+
+/** The public base URL: https or http, without query, fragment or credentials; no slash at its end. */
+export const baseUrl = parsed<string>((text) => {
+  const url = urlFrom(text);
+  if (!url || !/^https?:$/.test(url.protocol) || url.host === '') return null;
+  if (url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '')
+    return null;
+  return url.origin + url.pathname.replace(/\/+$/, '');
+});
+
+const urlOf = (protocols: RegExp) =>
+  parsed<string>((text) => {
+    // `user@/database?host=/folder` has no host, which URLs of other kinds must have.
+    const url = urlFrom(text) ?? urlFrom(text.replace('@/', '@localhost/'));
+    return url && protocols.test(url.protocol) ? text : null;
+  });
+
+export const postgresUrl = urlOf(/^postgres(ql)?:$/);
+export const redisUrl = urlOf(/^rediss?:$/);
+
+export const redisPrefix = z.string().regex(/^[\w.:-]{1,64}$/);
+export const folder = z.string().min(1);
+export const logLevel = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
+export const secretKey = parsed<Buffer>(parseKey);
+export const adminToken = z.string().refine(isStrongToken);

@@ -1,0 +1,108 @@
+import type { Clock } from '../model/clock.ts';
+import type { EventItem } from './live-item.ts';
+
+/** How many events may wait for one subscriber. */
+const mostItems = 256;
+/** How many events all pages together may have that one subscriber keeps from being freed. */
+const mostKept = 4096;
+
+/** Why waiting has ended: somebody closed the mailbox. */
+export class MailboxClosed extends Error {
+  override readonly name = 'MailboxClosed';
+}
+
+/**
+ * What lies between the tail and one subscriber: a bounded queue with one reader, whose every wait
+ * ends at once when the mailbox is closed.
+ */
+export interface Mailbox {
+  /** @returns false when it is full; the item is not taken */
+  offer(item: EventItem): boolean;
+  take(): EventItem | undefined;
+  isEmpty(): boolean;
+  /** Ends a running `settled`. */
+  nudge(): void;
+  /**
+   * Waits for an item or a nudge.
+   * @returns false after `ms` milliseconds without either
+   * @throws {MailboxClosed}
+   */
+  settled(clock: Clock, ms: number): Promise<boolean>;
+  /**
+   * Waits for something else.
+   * @throws {MailboxClosed} at once when the mailbox is closed meanwhile
+   */
+  until<T>(work: Promise<T>): Promise<T>;
+  /** Forgets all items and ends every wait, now and later. */
+  close(): void;
+}
+
+export function createMailbox(): Mailbox {
+  let items: EventItem[] = [];
+  let head = 0;
+  let kept = 0;
+  let closed = false;
+  let wake: (() => void) | null = null;
+  let giveUp: ((error: MailboxClosed) => void) | null = null;
+
+  function until<T>(work: Promise<T>): Promise<T> {
+    if (closed) {
+      work.catch(() => {});
+      return Promise.reject(new MailboxClosed());
+    }
+    // Not Promise.race with one promise of closing: that would gather a reaction for each wait.
+    return new Promise<T>((resolve, reject) => {
+      giveUp = reject;
+      work.then(resolve, reject);
+    });
+  }
+
+  return {
+    offer(item) {
+      const last = items.at(-1);
+      const newlyKept = last?.page === item.page ? 0 : item.page.events.length;
+      const waiting = items.length - head;
+      if (waiting >= mostItems || (waiting > 0 && kept + newlyKept > mostKept)) return false;
+      items.push(item);
+      kept += newlyKept;
+      wake?.();
+      return true;
+    },
+    take() {
+      const item = items[head];
+      if (item === undefined) return undefined;
+      head += 1;
+      if (items[head]?.page !== item.page) kept -= item.page.events.length;
+      if (head === items.length || head >= mostItems) {
+        items = items.slice(head);
+        head = 0;
+      }
+      return item;
+    },
+    isEmpty: () => head === items.length,
+    nudge() {
+      wake?.();
+    },
+    async settled(clock, ms) {
+      let endTimer = (): void => {};
+      const result = new Promise<boolean>((resolve) => {
+        wake = () => resolve(true);
+        endTimer = clock.setTimer(ms, () => resolve(false));
+      });
+      try {
+        return await until(result);
+      } finally {
+        wake = null;
+        endTimer();
+      }
+    },
+    until,
+    close() {
+      closed = true;
+      items = [];
+      head = 0;
+      kept = 0;
+      giveUp?.(new MailboxClosed());
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import type { Clock } from '../model/clock.ts';
+import type { NumberedEvent } from '../model/events.ts';
+import type { Log } from '../model/log.ts';
+import type { Metrics } from '../model/metrics.ts';
+import type { EventRange } from '../store/events/read.ts';
+import type { EventStream } from '../store/events/stream.ts';
+import { every } from './every.ts';
+import type { FanOut } from './fan-out.ts';
+
+const tickMs = 1000;
+const pageSize = 500;
+
+/** The two reads that everything live is made of. */
+export interface EventReads {
+  readonly readStream: () => Promise<EventStream>;
+  readonly readEvents: (range: EventRange) => Promise<NumberedEvent[]>;
+}
+
+export interface TailOptions extends EventReads {
+  readonly fanOut: FanOut;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface Tail {
+  /** Says that the stream may have grown, up to `lastSeq` if that is known. */
+  wake(lastSeq: bigint | null): void;
+  stop(): Promise<void>;
+}
+
+/**
+ * Reads each new event once for the whole process and hands it out. It sleeps while nobody follows,
+ * and what fails is tried again at the next second from the same position.
+ */
+export function startTail(options: TailOptions): Tail {
+  const { fanOut, log } = options;
+  const failed = options.metrics.counter(
+    'graphmdm_events_tail_failures_total',
+    'Reads of new events that failed; they are tried again.',
+  );
+  let newest = 0n;
+  /** What the running read will reach, so that hearing of it again (as over Redis) costs nothing. */
+  let reaching = 0n;
+  options.metrics.gauge(
+    'graphmdm_events_tail_lag',
+    'Numbers that the live tail is behind the stream.',
+    () => (fanOut.state().members === 0 ? 0 : Math.max(0, Number(newest - fanOut.finished()))),
+  );
+  let wanted = false;
+  let running: Promise<void> | null = null;
+  let stopped = false;
+
+  function wake(lastSeq: bigint | null): void {
+    if (stopped || fanOut.state().members === 0) return;
+    if (lastSeq !== null) {
+      if (lastSeq <= fanOut.finished() || lastSeq <= reaching) return;
+      if (lastSeq > newest) newest = lastSeq;
+    }
+    wanted = true;
+    running ??= run();
+  }
+
+  async function run(): Promise<void> {
+    try {
+      while (wanted && !stopped) {
+        wanted = false;
+        await readOn();
+      }
+    } catch (error) {
+      failed();
+      log.error({ err: error }, 'New events could not be read; trying again');
+    }
+    reaching = 0n;
+    running = null;
+  }
+
+  async function readOn(): Promise<void> {
+    const { era } = fanOut.state();
+    const stream = await options.readStream();
+    newest = stream.lastSeq;
+    reaching = stream.lastSeq;
+    for (;;) {
+      const now = fanOut.state();
+      if (stopped || now.era !== era || now.members === 0) return;
+      if (!follows(now, stream)) {
+        // Catching up finds out what is wrong, and tells each subscriber.
+        fanOut.dislodgeAll();
+        return;
+      }
+      if (now.position >= stream.lastSeq) return;
+      const events = await options.readEvents({
+        after: now.position,
+        upTo: stream.lastSeq,
+        limit: pageSize,
+      });
+      const last = events.length < pageSize ? undefined : events.at(-1);
+      await fanOut.deliver(events, last?.seq ?? stream.lastSeq, era);
+    }
+  }
+
+  const endTicks = every(options.clock, tickMs, () => wake(null));
+
+  return {
+    wake,
+    async stop() {
+      stopped = true;
+      endTicks();
+      await running;
+    },
+  };
+}
+
+/** Whether the position lies in what the stream keeps. */
+function follows(now: { streamId: string; position: bigint }, stream: EventStream): boolean {
+  return (
+    now.streamId === stream.id &&
+    now.position <= stream.lastSeq &&
+    now.position >= stream.oldestSeq - 1n
+  );
+}

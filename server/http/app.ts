@@ -1,0 +1,28 @@
+import Koa, { type Context } from 'koa';
+import type { Log } from '../model/log.ts';
+
+export type Handler = (ctx: Context) => Promise<void> | void;
+
+/**
+ * The HTTP application: exact paths to handlers, everything else 404. No prefix, no redirect: a
+ * device must never be sent elsewhere, and `/mdm/` is not `/mdm`.
+ * @param routes handlers by path
+ * @param fallback asked for any other path; says whether it answered
+ */
+export function createApp(
+  routes: ReadonlyMap<string, Handler>,
+  log: Log,
+  fallback: (ctx: Context) => Promise<boolean> | boolean = () => false,
+): Koa {
+  const app = new Koa();
+  app.on('error', (error: unknown) => log.error({ err: error }, 'request failed'));
+  app.use(async (ctx) => {
+    const handler = routes.get(ctx.path);
+    if (handler !== undefined) return handler(ctx);
+    if (await fallback(ctx)) return;
+    ctx.status = 404;
+    ctx.type = 'text/plain; charset=utf-8';
+    ctx.body = '404 page not found\n';
+  });
+  return app;
+}

@@ -1,0 +1,110 @@
+import type { Context } from 'koa';
+import type { VerifiedCertificate } from '../model/identity.ts';
+import type { Log } from '../model/log.ts';
+import type { Metrics } from '../model/metrics.ts';
+import { Refusal } from '../model/refusal.ts';
+import { traceIdFrom, withTraceId } from '../model/trace.ts';
+import type { Clock } from '../model/clock.ts';
+import type { Arrival } from '../mdm/check-in/message.ts';
+import { type CheckInReply, plistReply } from '../mdm/check-in/reply.ts';
+import { readBody } from './body.ts';
+import { plainError } from './plain-error.ts';
+
+/** Apple's documents: check-ins carry this type, everything else on the ServerURL is a report. */
+const checkInType = 'application/x-apple-aspen-mdm-checkin';
+
+/** A device's messages are small; results of inventory commands reach a few MiB. */
+const bodyLimit = 10 * 1024 * 1024;
+
+export interface DeviceRouteOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Who signed. @throws {Refusal} */
+  readonly identify: (request: Context, body: Buffer, at: Date) => VerifiedCertificate;
+  /** @returns the reply, or null for an empty 200 */
+  readonly takeCheckIn: (arrival: Arrival) => Promise<CheckInReply | null>;
+  /** @returns the next command's bytes, or null for an empty 200 */
+  readonly takeReport: (arrival: Arrival) => Promise<Buffer | null>;
+  /** Whether an error means that the database is away for now. */
+  readonly isUnavailable: (error: unknown) => boolean;
+}
+
+/**
+ * The ServerURL: check-ins by their Content-Type, everything else as a report.
+ *
+ * It answers 200, or 400, 409, 410, 413, 500, 502, 503, and never 401, 403 or a redirect: a device
+ * un-enrols on 401 (Apple, "MDM protocol errors").
+ */
+export function deviceRoute(options: DeviceRouteOptions): (ctx: Context) => Promise<void> {
+  const { clock, log, metrics } = options;
+  const requests = metrics.counter(
+    'graphmdm_device_requests_total',
+    'Messages from devices by kind and status',
+    ['kind', 'status'],
+  );
+  const seconds = metrics.histogram(
+    'graphmdm_device_request_seconds',
+    'Time from the head of a device message to its answer',
+    ['kind'],
+  );
+
+  return async (ctx) => {
+    const started = performance.now();
+    const isCheckIn = (ctx.get('Content-Type') || '').startsWith(checkInType);
+    const kind = isCheckIn ? 'check-in' : 'report';
+    const traceId = traceIdFrom(ctx.get('traceparent') || undefined);
+    await withTraceId(traceId, async () => {
+      try {
+        const body = await readBody(ctx.req, bodyLimit);
+        const at = clock.now();
+        const certificate = options.identify(ctx, body, at);
+        const arrival: Arrival = { body, certificate, at, traceId, urlParams: firstValues(ctx) };
+        if (isCheckIn) {
+          answer(ctx, await options.takeCheckIn(arrival));
+        } else {
+          const command = await options.takeReport(arrival);
+          answer(ctx, command === null ? null : plistReply(command));
+        }
+      } catch (error) {
+        refuse(ctx, error);
+      }
+    });
+    requests({ kind, status: String(ctx.status) });
+    seconds((performance.now() - started) / 1000, { kind });
+  };
+
+  function refuse(ctx: Context, error: unknown): void {
+    if (error instanceof Refusal) {
+      const fields = { reason: error.code, status: error.status, addr: ctx.ip, path: ctx.path };
+      log.warn(fields, `device refused: ${error.message}`);
+      plainError(ctx, error.status);
+      if (error.status === 413) ctx.set('Connection', 'close');
+      return;
+    }
+    if (options.isUnavailable(error)) {
+      log.error({ err: error, path: ctx.path }, 'device turned away: the database is not available');
+      plainError(ctx, 503);
+      ctx.set('Retry-After', '30');
+      return;
+    }
+    log.error({ err: error, path: ctx.path }, 'device message failed');
+    plainError(ctx, 500);
+  }
+}
+
+function answer(ctx: Context, reply: CheckInReply | null): void {
+  ctx.status = reply?.status ?? 200;
+  ctx.body = reply?.body ?? Buffer.alloc(0);
+  if (reply?.contentType) ctx.set('Content-Type', reply.contentType);
+  else ctx.remove('Content-Type');
+}
+
+function firstValues(ctx: Context): Readonly<Record<string, string>> | null {
+  if (ctx.querystring === '') return null;
+  const values: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(ctx.querystring)) {
+    if (!Object.hasOwn(values, name)) values[name] = value;
+  }
+  return values;
+}

@@ -1,0 +1,72 @@
+import { type RequestListener, type Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { StartupError } from '../model/errors.ts';
+
+/** A port that is taken, before there is anything to answer with. */
+export interface Listener {
+  readonly server: Server;
+  readonly address: AddressInfo;
+  /** From now on requests go to `handler`; until then they get 503. */
+  serve(handler: RequestListener): void;
+  /**
+   * Takes no new connections, closes idle ones, and resolves when the last request has ended.
+   * @param ms after that long what is left is cut
+   */
+  close(ms: number): Promise<void>;
+}
+
+/**
+ * Takes the port, so that a second start on it ends before it has touched anything.
+ * @throws {StartupError} the port is taken, or may not be used
+ */
+export async function listen(host: string | undefined, port: number): Promise<Listener> {
+  let handler: RequestListener = (request, response) => {
+    if (request.url === '/livez') return response.writeHead(200).end('{"status":"alive"}');
+    return response.writeHead(503, { 'Retry-After': '5' }).end('Service Unavailable\n');
+  };
+  const server = createServer({ maxHeaderSize: 64 * 1024 }, (request, response) =>
+    handler(request, response),
+  );
+  // Proxies and devices keep connections for long; closing one that is being reused is a reset to them.
+  server.keepAliveTimeout = 620_000;
+  server.headersTimeout = 60_000;
+  server.requestTimeout = 120_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new StartupError(explain(error, host, port), { cause: error }));
+    });
+    server.listen({ host, port }, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not a TCP address');
+  return {
+    server,
+    address,
+    serve(next) {
+      handler = next;
+    },
+    async close(ms) {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      server.closeIdleConnections();
+      const cut = setTimeout(() => server.closeAllConnections(), ms);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}
+
+function explain(error: NodeJS.ErrnoException, host: string | undefined, port: number): string {
+  const where = `${host ?? ''}:${port}`;
+  if (error.code === 'EADDRINUSE') {
+    return `Cannot listen on ${where}: another program has this port. Stop it, or choose another with --listen.`;
+  }
+  if (error.code === 'EACCES') {
+    return `Cannot listen on ${where}: this user may not use the port. Choose one above 1023 with --listen.`;
+  }
+  return `Cannot listen on ${where}: ${error.message}`;
+}

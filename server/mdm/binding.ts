@@ -1,0 +1,115 @@
+import type { PoolClient } from 'pg';
+import { Refusal } from '../model/refusal.ts';
+import {
+  type BoundDevice,
+  lockDevice,
+  promotePendingCertificate,
+  recordCertificate,
+} from '../store/check-ins/bindings.ts';
+import { enableAgain } from '../store/check-ins/channels.ts';
+import { renewalDelivered } from '../store/check-ins/renewal.ts';
+import { appendEvent } from '../store/events/append.ts';
+import type { Arrival } from './check-in/message.ts';
+
+/** What a certificate is to a device. */
+export type Standing = 'current' | 'pending' | 'foreign';
+
+/** Compares a certificate with those that the device is bound to. */
+export function standingOf(device: BoundDevice, sha256: Buffer): Standing {
+  if (device.currentHash?.equals(sha256)) return 'current';
+  if (device.pendingHash?.equals(sha256)) return 'pending';
+  return 'foreign';
+}
+
+/**
+ * Whether a new certificate renews the enrolment that is there, rather than beginning another. The
+ * evidence is a renewal InstallProfile that the device was handed and has not answered; one that is
+ * merely queued proves nothing.
+ */
+export async function isRenewal(
+  client: PoolClient,
+  device: BoundDevice,
+  arrival: Arrival,
+): Promise<boolean> {
+  if (!device.enabled || standingOf(device, arrival.certificate.sha256) === 'current') return false;
+  return renewalDelivered(client, device.key, arrival.certificate);
+}
+
+/**
+ * Demands that a message's certificate is the device's, and does what being heard with it implies:
+ *
+ * - A new certificate is only pending after an Authenticate (Apple: the payload need not be installed
+ *   yet). The first later message signed with it makes it current and retires the old one.
+ * - A renewal may come without an Authenticate; then the evidence for it makes the certificate current.
+ * - A device that is heard with its old certificate, with no TokenUpdate since it authenticated with
+ *   a new one, is enabled again: its profile update failed.
+ *
+ * The device's row is locked until the transaction ends.
+ * @throws {Refusal} 409: never enrolled, or the certificate is not this device's
+ */
+export async function proveDevice(
+  client: PoolClient,
+  deviceId: string,
+  arrival: Arrival,
+): Promise<BoundDevice> {
+  const device = await lockDevice(client, deviceId);
+  if (device === null) {
+    throw new Refusal(409, 'not-enrolled', `no Authenticate was ever received for ${deviceId}`);
+  }
+  switch (standingOf(device, arrival.certificate.sha256)) {
+    case 'foreign':
+      await bindRenewal(client, device, arrival);
+      return makeCurrent(client, { ...device, renewing: true }, arrival);
+    case 'pending':
+      return makeCurrent(client, device, arrival);
+    case 'current':
+      return reviveFailedReEnrollment(client, device, arrival);
+  }
+}
+
+async function bindRenewal(
+  client: PoolClient,
+  device: BoundDevice,
+  arrival: Arrival,
+): Promise<void> {
+  const { certificate, at } = arrival;
+  if (
+    (await isRenewal(client, device, arrival)) &&
+    (await recordCertificate(client, device.key, certificate, at))
+  ) {
+    return;
+  }
+  throw new Refusal(
+    409,
+    'certificate-not-bound',
+    `certificate ${certificate.sha256.toString('hex')} is not bound to ${device.id}`,
+  );
+}
+
+async function makeCurrent(
+  client: PoolClient,
+  device: BoundDevice,
+  arrival: Arrival,
+): Promise<BoundDevice> {
+  const { certificate, at, traceId } = arrival;
+  await promotePendingCertificate(client, device, certificate.sha256, at, traceId);
+  return { ...device, currentHash: certificate.sha256, pendingHash: null };
+}
+
+async function reviveFailedReEnrollment(
+  client: PoolClient,
+  device: BoundDevice,
+  arrival: Arrival,
+): Promise<BoundDevice> {
+  if (device.disabledReason !== 'RE_ENROLLING' || device.pendingHash === null) return device;
+  if (!(await enableAgain(client, device.key))) return device;
+  await appendEvent(client, {
+    type: 'EnrollmentReEnabled',
+    tenantId: device.tenantId,
+    at: arrival.at,
+    traceId: arrival.traceId,
+    enrollmentKey: device.key,
+    data: { reason: 'RE_ENROLLMENT_FAILED' },
+  });
+  return { ...device, enabled: true, disabledReason: null, pendingHash: null };
+}

@@ -1,0 +1,21 @@
+import type { Pool } from 'pg';
+import type { Clock } from '../model/clock.ts';
+import type { Log } from '../model/log.ts';
+import type { Keyring } from '../secrets/keyring.ts';
+import type { LastSeen } from './last-seen.ts';
+
+/** What the use cases work with; put together in `main.ts`. */
+export interface MdmContext {
+  /** Device messages only: small, with a short time-out. */
+  readonly hot: Pool;
+  /** Everything that integrators and jobs ask for. */
+  readonly graph: Pool;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly lastSeen: LastSeen;
+  /** To be called after each commit that appended events. Cheap, never fails. */
+  readonly committed: () => void;
+  /** The event stream's position now; what commits later comes after it. */
+  readonly currentCursor: () => Promise<string>;
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { DatabaseError, type PoolClient } from 'pg';
+import { ConflictError } from '../model/errors.ts';
+import type { Viewer } from '../model/viewer.ts';
+import { claimIdempotencyKey, storeIdempotentAnswer } from '../store/idempotency.ts';
+
+/** JSON with sorted keys, so that equal inputs hash equally however they were written. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+/** SHA-256 of a value's canonical JSON. */
+export function inputHash(value: unknown): Buffer {
+  return createHash('sha256').update(canonicalJson(value)).digest();
+}
+
+/**
+ * Does a mutation's work once for each idempotency key: a repeat gets the first answer.
+ * @param input what the key stands for, without the key itself; JSON values
+ * @param run the work; its answer must survive JSON, and a throw leaves the key free
+ * @throws {ConflictError} the key was used with other input (`IDEMPOTENCY_KEY_REUSED`), or its first
+ * request still runs (`IN_PROGRESS`)
+ */
+export async function once<Answer>(
+  client: PoolClient,
+  request: {
+    readonly viewer: Viewer;
+    readonly mutation: string;
+    readonly key: string | null;
+    readonly input: unknown;
+  },
+  run: () => Promise<Answer>,
+  read: (stored: unknown) => Answer,
+): Promise<{ readonly answer: Answer; readonly replayed: boolean }> {
+  if (request.key === null) return { answer: await run(), replayed: false };
+  const key = {
+    caller: request.viewer.tokenId ?? request.viewer.actor,
+    mutation: request.mutation,
+    key: request.key,
+    inputSha256: inputHash(request.input),
+  };
+  await client.query("set local lock_timeout = '10s'");
+  const earlier = await claimIdempotencyKey(client, key).catch((error: unknown) => {
+    // 55P03 lock_not_available: the first request with this key has not ended yet.
+    if (error instanceof DatabaseError && error.code === '55P03') {
+      throw new ConflictError(
+        'IN_PROGRESS',
+        'A request with this idempotencyKey is still running; ask again with the same key.',
+        ['input', 'idempotencyKey'],
+      );
+    }
+    throw error;
+  });
+  if (earlier === null) {
+    const answer = await run();
+    await storeIdempotentAnswer(client, key, answer);
+    return { answer, replayed: false };
+  }
+  if (!earlier.inputSha256.equals(key.inputSha256)) {
+    throw new ConflictError(
+      'IDEMPOTENCY_KEY_REUSED',
+      'This idempotencyKey was used with other input; use a new key for a new request.',
+      ['input', 'idempotencyKey'],
+    );
+  }
+  return { answer: read(earlier.answer), replayed: true };
+}

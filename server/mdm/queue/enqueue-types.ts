@@ -1,0 +1,36 @@
+import type { Targets } from '../../model/targets.ts';
+
+/** What a caller asks for: one command to many enrolments. */
+export interface EnqueueInput {
+  readonly targets: Targets;
+  /** The command's XML property list, delivered byte for byte. */
+  readonly plist: Buffer;
+  /** Only say how many and which; queue nothing. */
+  readonly validateOnly: boolean;
+  /** Demanded for destructive commands to a filter or to all: how many a dry run found. */
+  readonly expectedCount: number | null;
+  readonly idempotencyKey: string | null;
+}
+
+/** A target that the command was not queued for, and why. */
+export interface RefusedTarget {
+  readonly id: string;
+  readonly code: 'UNKNOWN_ENROLLMENT' | 'NOT_ENABLED';
+  readonly message: string;
+}
+
+/** What was done, or with `validateOnly` what would be. */
+export interface EnqueueAnswer {
+  readonly commandUuid: string;
+  readonly requestType: string;
+  /** Enrolments that the command was (would be) queued for. */
+  readonly queuedCount: number;
+  readonly refused: readonly RefusedTarget[];
+  /** The first enrolment ids among those queued, at most 100, in order. */
+  readonly sample: readonly string[];
+  /** The event stream's position from before the work: subscribing after it misses nothing. */
+  readonly cursor: string;
+  /** True when an earlier, equal request had already done it. */
+  readonly replayed: boolean;
+  readonly validateOnly: boolean;
+}

@@ -1,0 +1,258 @@
+import { createHash } from 'node:crypto';
+import type { PoolClient } from 'pg';
+import { z } from 'zod';
+import { isDestructive } from '../../catalogue/destructive.ts';
+import { bodyHasSecrets } from '../../catalogue/secret-bearing.ts';
+import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from '../../model/errors.ts';
+import type { Targets } from '../../model/targets.ts';
+import { currentTraceId } from '../../model/trace.ts';
+import type { TenantId, Viewer } from '../../model/viewer.ts';
+import { readCommand } from '../../protocol/messages/command.ts';
+import { isPlistDict } from '../../protocol/plist/value.ts';
+import { appendAudit } from '../../store/audit.ts';
+import {
+  enqueue,
+  findCommand,
+  previewTargets,
+  refusedIds,
+  tenantsOfTargets,
+} from '../../store/queue/enqueue.ts';
+import { withTransaction } from '../../store/transaction.ts';
+import type { MdmContext } from '../context.ts';
+import { canonicalJson, inputHash, once } from '../idempotency.ts';
+import { commandBodyPlace } from './deliver.ts';
+import { renewsMdmProfile } from './mdm-profile.ts';
+import type { EnqueueAnswer, EnqueueInput, RefusedTarget } from './enqueue-types.ts';
+
+interface Command {
+  readonly uuid: string;
+  readonly requestType: string;
+  readonly renewal: boolean;
+  readonly body: Buffer;
+}
+
+/**
+ * Queues one command for many enrolments: all of it in one transaction, set-based.
+ *
+ * The same CommandUUID with the same bytes and targets is a replay and changes nothing.
+ * @throws {ValidationError} the plist, the targets, or a missing `expectedCount`
+ * @throws {NotFoundError} none of the ids asked for exists for this viewer
+ * @throws {ConflictError} CommandUUID or idempotency key used otherwise; more targets than expected;
+ * no target is enabled
+ * @throws {ForbiddenError} the token may not write commands
+ */
+export async function enqueueCommand(
+  ctx: MdmContext,
+  viewer: Viewer,
+  input: EnqueueInput,
+): Promise<EnqueueAnswer> {
+  if (!viewer.scopes.has('commands:write')) {
+    throw new ForbiddenError('MISSING_SCOPE', 'This needs a token with the scope commands:write.');
+  }
+  const command = commandOf(input.plist);
+  const cursor = await ctx.currentCursor();
+  if (input.validateOnly) {
+    return withTransaction(ctx.graph, (client) => preview(client, viewer, input, command, cursor));
+  }
+  demandExpectedCount(input, command);
+  const done = await withTransaction(ctx.graph, (client) =>
+    once(
+      client,
+      {
+        viewer,
+        mutation: 'enqueueCommand',
+        key: input.idempotencyKey,
+        input: {
+          targets: input.targets,
+          plist: createHash('sha256').update(input.plist).digest('hex'),
+          expectedCount: input.expectedCount,
+        },
+      },
+      () => store(ctx, client, viewer, input, command, cursor),
+      (stored) => storedAnswer.parse(stored),
+    ),
+  );
+  ctx.committed();
+  return done.replayed ? { ...done.answer, cursor, replayed: true } : done.answer;
+}
+
+const storedAnswer = z.object({
+  commandUuid: z.string(),
+  requestType: z.string(),
+  queuedCount: z.number(),
+  refused: z.array(
+    z.object({
+      id: z.string(),
+      code: z.enum(['UNKNOWN_ENROLLMENT', 'NOT_ENABLED']),
+      message: z.string(),
+    }),
+  ),
+  sample: z.array(z.string()),
+  cursor: z.string(),
+  replayed: z.boolean(),
+  validateOnly: z.boolean(),
+});
+
+function commandOf(plist: Buffer): Command {
+  const { commandUuid, requestType, value } = readCommand(plist, ['input', 'command', 'plist']);
+  const { Command: inner } = value;
+  const renewal =
+    requestType === 'InstallProfile' && isPlistDict(inner) && renewsMdmProfile(inner['Payload']);
+  return { uuid: commandUuid, requestType, renewal, body: plist };
+}
+
+function demandExpectedCount(input: EnqueueInput, command: Command): void {
+  if ('ids' in input.targets || input.expectedCount !== null) return;
+  if (!isDestructive(command.requestType)) return;
+  throw new ValidationError(
+    'EXPECTED_COUNT_REQUIRED',
+    `${command.requestType} can wipe, lock, un-enrol or shut people out. To send it to a filter or to ` +
+      'all, ask with validateOnly first and pass the queuedCount it answers as expectedCount.',
+    ['input', 'expectedCount'],
+  );
+}
+
+async function preview(
+  client: PoolClient,
+  viewer: Viewer,
+  input: EnqueueInput,
+  command: Command,
+  cursor: string,
+): Promise<EnqueueAnswer> {
+  const { count, sample } = await previewTargets(client, input.targets, viewer.tenant);
+  return {
+    commandUuid: command.uuid,
+    requestType: command.requestType,
+    queuedCount: count,
+    refused: await refusedAmong(client, input.targets, viewer.tenant),
+    sample,
+    cursor,
+    replayed: false,
+    validateOnly: true,
+  };
+}
+
+async function store(
+  ctx: MdmContext,
+  client: PoolClient,
+  viewer: Viewer,
+  input: EnqueueInput,
+  command: Command,
+  cursor: string,
+): Promise<EnqueueAnswer> {
+  const tenantId = await tenantFor(client, viewer, input.targets);
+  const refused = await refusedAmong(client, input.targets, viewer.tenant);
+  demandOneTarget(input.targets, refused);
+  const sealed = bodyHasSecrets(command.requestType);
+  const bodySha256 = createHash('sha256').update(command.body).digest();
+  const targetsSha256 = inputHash(canonicalTargets(input.targets));
+  const done = await enqueue(
+    client,
+    {
+      uuid: command.uuid,
+      tenantId,
+      requestType: command.requestType,
+      body: sealed
+        ? ctx.keyring.seal(commandBodyPlace(tenantId, command.uuid), command.body)
+        : command.body,
+      bodySealed: sealed,
+      renewal: command.renewal,
+      bodySha256,
+      targetsSha256,
+      createdBy: viewer.actor,
+      traceId: currentTraceId() ?? null,
+      at: ctx.clock.now(),
+    },
+    input.targets,
+    input.expectedCount,
+  );
+  const answer = {
+    commandUuid: command.uuid,
+    requestType: command.requestType,
+    queuedCount: done.count,
+    refused,
+    sample: done.sample,
+    cursor,
+    replayed: false,
+    validateOnly: false,
+  };
+  if (done.commandKey === null) {
+    const known = await findCommand(client, command.uuid, tenantId);
+    if (known === null) throw grown(done.count, input.expectedCount);
+    if (!known.bodySha256.equals(bodySha256) || !known.targetsSha256.equals(targetsSha256)) {
+      throw new ConflictError(
+        'COMMAND_UUID_USED',
+        `CommandUUID ${command.uuid} already names another command or other targets; give each ` +
+          'command a UUID of its own.',
+        ['input', 'command'],
+      );
+    }
+    return { ...answer, queuedCount: known.targetCount, replayed: true };
+  }
+  await appendAudit(client, viewer, 'enqueueCommand', currentTraceId() ?? null, {
+    commandUuid: command.uuid,
+    requestType: command.requestType,
+    targetCount: done.count,
+    targets: 'ids' in input.targets ? 'ids' : 'filter' in input.targets ? 'filter' : 'all',
+  });
+  return answer;
+}
+
+async function tenantFor(
+  client: PoolClient,
+  viewer: Viewer,
+  targets: Targets,
+): Promise<TenantId> {
+  if (viewer.tenant !== null) return viewer.tenant;
+  const [first, second] = await tenantsOfTargets(client, targets);
+  if (second !== undefined) {
+    throw new ValidationError(
+      'SEVERAL_TENANTS',
+      'These targets belong to several tenants; a command reaches one tenant only.',
+      ['input', 'targets'],
+    );
+  }
+  return first ?? 1;
+}
+
+async function refusedAmong(
+  client: PoolClient,
+  targets: Targets,
+  tenant: TenantId | null,
+): Promise<readonly RefusedTarget[]> {
+  if (!('ids' in targets)) return [];
+  const rows = await refusedIds(client, targets.ids, tenant);
+  return rows.map(({ id, known }) =>
+    known
+      ? {
+          id,
+          code: 'NOT_ENABLED',
+          message: `${id} is not enabled: it has checked out or not finished enrolling.`,
+        }
+      : { id, code: 'UNKNOWN_ENROLLMENT', message: `No enrolment has the id ${id}.` },
+  );
+}
+
+function demandOneTarget(targets: Targets, refused: readonly RefusedTarget[]): void {
+  if (!('ids' in targets) || refused.length < new Set(targets.ids).size) return;
+  const path = ['input', 'targets', 'ids'];
+  if (refused.every((one) => one.code === 'UNKNOWN_ENROLLMENT')) {
+    throw new NotFoundError('UNKNOWN_ENROLLMENT', 'None of these enrolments exists.', path);
+  }
+  throw new ConflictError('NOT_ENABLED', 'None of these enrolments is enabled.', path);
+}
+
+function grown(count: number, expected: number | null): ConflictError {
+  return new ConflictError(
+    'TARGETS_CHANGED',
+    `The command would reach ${count} enrolments, more than the ${expected} expected; look at them ` +
+      'with validateOnly and ask again.',
+    ['input', 'expectedCount'],
+  );
+}
+
+function canonicalTargets(targets: Targets): unknown {
+  return 'ids' in targets
+    ? { ids: [...new Set(targets.ids)].sort() }
+    : JSON.parse(canonicalJson(targets));
+}

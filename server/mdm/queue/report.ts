@@ -1,0 +1,101 @@
+import { type EnrollmentId, isUserChannel } from '../../model/enrollment.ts';
+import type { Report } from '../../protocol/messages/report.ts';
+import { ensureUserChannel } from '../../store/check-ins/channels.ts';
+import { idle } from '../../store/hot/idle.ts';
+import { notNow } from '../../store/hot/not-now.ts';
+import type { StoredCommand } from '../../store/hot/next-command.ts';
+import { type ReportInput, report } from '../../store/hot/report.ts';
+import { markSent } from '../../store/queue/sent.ts';
+import { withTransaction } from '../../store/transaction.ts';
+import { proveDevice } from '../binding.ts';
+import type { Arrival } from '../check-in/message.ts';
+import type { MdmContext } from '../context.ts';
+import { commandBytes, resultPlace } from './deliver.ts';
+
+/**
+ * Takes a device's report (or its poll) and returns the bytes of what to do next.
+ *
+ * The usual way is one statement. Only a device that is not known, is disabled, or signs with another
+ * certificate than its current one goes through a transaction first.
+ * @returns the next command exactly as it was enqueued, or null when there is nothing to do now
+ * @throws {Refusal} 409 when the device is unknown or the certificate is not its own
+ */
+export async function takeReport(
+  ctx: MdmContext,
+  message: Report,
+  arrival: Arrival,
+): Promise<Buffer | null> {
+  const { enrollment } = message;
+  if (message.commandUuid === null || message.status === 'Idle') {
+    return poll(ctx, enrollment, arrival);
+  }
+  const input: ReportInput = {
+    enrollmentId: enrollment.id,
+    certificate: arrival.certificate.sha256,
+    commandUuid: message.commandUuid,
+    status: message.status,
+    result: ctx.keyring.seal(resultPlace(enrollment.id, message.commandUuid), arrival.body),
+    at: arrival.at,
+    traceId: arrival.traceId,
+  };
+  const take = message.status === 'NotNow' ? notNow : report;
+  let answer = await take(ctx.hot, input);
+  if (answer === null || !answer.enabled) {
+    const enabled = await prove(ctx, enrollment, arrival, answer === null);
+    if (answer === null) answer = await take(ctx.hot, input);
+    else if (enabled) return poll(ctx, enrollment, arrival);
+  }
+  if (answer === null) throw new Error(`no row for ${enrollment.id} after it was proved`);
+  if (answer.changed) ctx.committed();
+  return handOver(ctx, answer, arrival);
+}
+
+async function poll(
+  ctx: MdmContext,
+  enrollment: EnrollmentId,
+  arrival: Arrival,
+): Promise<Buffer | null> {
+  let answer = await idle(ctx.hot, enrollment.id, arrival.certificate.sha256);
+  if (answer === null || !answer.certificateCurrent || !answer.enabled) {
+    await prove(ctx, enrollment, arrival, false);
+    answer = await idle(ctx.hot, enrollment.id, arrival.certificate.sha256);
+  }
+  // A user channel may poll before its first TokenUpdate: its device is proved, it has no queue yet.
+  return answer === null ? null : handOver(ctx, answer, arrival);
+}
+
+async function handOver(
+  ctx: MdmContext,
+  answer: { readonly enrollmentKey: string; readonly next: StoredCommand | null },
+  arrival: Arrival,
+): Promise<Buffer | null> {
+  ctx.lastSeen.heard(answer.enrollmentKey, arrival.at);
+  if (answer.next === null) return null;
+  // The device may come back with its new certificate within the second, and this is the proof of it.
+  if (answer.next.renewal) {
+    await markSent(ctx.hot, answer.enrollmentKey, answer.next.uuid, arrival.at);
+  }
+  return commandBytes(ctx.keyring, answer.next);
+}
+
+/**
+ * @param makeChannel make a user channel's row if it has none, so that its report can be kept
+ * @returns whether the device is enabled now
+ */
+async function prove(
+  ctx: MdmContext,
+  enrollment: EnrollmentId,
+  arrival: Arrival,
+  makeChannel: boolean,
+): Promise<boolean> {
+  const enabled = await withTransaction(ctx.hot, async (client) => {
+    const device = await proveDevice(client, enrollment.deviceId, arrival);
+    if (makeChannel && isUserChannel(enrollment.kind)) {
+      const names = { userId: null, shortName: null, longName: null };
+      await ensureUserChannel(client, enrollment, device, names, arrival.at);
+    }
+    return device.enabled;
+  });
+  ctx.committed();
+  return enabled;
+}

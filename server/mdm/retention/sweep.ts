@@ -1,0 +1,35 @@
+import type { Pool } from 'pg';
+import {
+  deleteOldEvents,
+  deleteOldHistory,
+  deleteOldIdempotency,
+  deleteOldMessages,
+  forgetOldResults,
+} from '../../store/retention.ts';
+
+/** How long things are kept, in seconds; null keeps them for ever. */
+export interface Retention {
+  readonly events: number | null;
+  readonly history: number | null;
+  readonly results: number | null;
+}
+
+/**
+ * Deletes what is older than it may be, in short transactions, until nothing is left to delete.
+ * Raw check-ins live as long as results, which is at least as long as the events that link to them.
+ */
+export async function sweep(pool: Pool, keep: Retention, signal: AbortSignal): Promise<void> {
+  const steps: (() => Promise<number>)[] = [() => deleteOldIdempotency(pool)];
+  const { events, history, results } = keep;
+  if (events !== null) steps.push(() => deleteOldEvents(pool, events));
+  if (results !== null) {
+    steps.push(
+      () => forgetOldResults(pool, results),
+      () => deleteOldMessages(pool, results),
+    );
+  }
+  if (history !== null) steps.push(() => deleteOldHistory(pool, history));
+  for (const step of steps) {
+    while (!signal.aborted && (await step()) > 0);
+  }
+}

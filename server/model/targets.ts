@@ -1,0 +1,24 @@
+import type { EnrollmentKind } from './enrollment.ts';
+
+/** Which enrolments: all members that are given must hold. Store compiles it to SQL, never to a list. */
+export interface EnrollmentFilter {
+  readonly and?: readonly EnrollmentFilter[];
+  readonly or?: readonly EnrollmentFilter[];
+  readonly not?: EnrollmentFilter;
+  /** Enrolment ids, exactly. */
+  readonly ids?: readonly string[];
+  readonly kinds?: readonly EnrollmentKind[];
+  readonly enabled?: boolean;
+  readonly serialNumbers?: readonly string[];
+  readonly topics?: readonly string[];
+  readonly awaitingConfiguration?: boolean;
+}
+
+/** Which channels of the devices found: `DEVICE` unless the caller says otherwise. */
+export type Channels = 'DEVICE' | 'USER' | 'ALL';
+
+/** What a bulk mutation works on. "All" has to be said; it is never the meaning of an empty filter. */
+export type Targets =
+  | { readonly ids: readonly string[] }
+  | { readonly filter: EnrollmentFilter; readonly channels: Channels }
+  | { readonly all: true; readonly channels: Channels };

@@ -1,0 +1,33 @@
+/** Whose data a request may touch. `null` is every tenant (an operator's token). */
+export type TenantId = number;
+
+/** The tenant that everything belongs to until somebody makes another. */
+export const defaultTenant: TenantId = 1;
+
+/** What a bearer token allows. */
+export const scopes = [
+  'enrollments:read',
+  'enrollments:write',
+  'commands:read',
+  'commands:write',
+  'events:read',
+  'push:read',
+  'push:write',
+  'secrets:read',
+  'tokens:read',
+  'tokens:write',
+  'audit:read',
+  'tenants:write',
+] as const;
+
+export type Scope = (typeof scopes)[number];
+
+/** Who asks, for what tenant, and what they may do. Every read and every use case takes one. */
+export interface Viewer {
+  /** `token:<name>`, `oidc:<subject>`, `device:<enrolment id>`, `system`. Goes to events and audit. */
+  readonly actor: string;
+  /** The API token's id; null for callers without one. */
+  readonly tokenId: string | null;
+  readonly tenant: TenantId | null;
+  readonly scopes: ReadonlySet<Scope>;
+}

@@ -1,0 +1,21 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { Pool } from 'pg';
+import { PrismaClient } from '../generated/prisma/client.ts';
+
+/**
+ * Prisma over the pool that the graph's other reads use. Raw bytes are left out unless a field asks
+ * for them: a list must not load every result's body.
+ */
+export function openPrisma(pool: Pool): PrismaClient {
+  return new PrismaClient({
+    adapter: new PrismaPg(pool),
+    omit: {
+      command: { body: true },
+      commandResult: { result: true },
+      checkIn: { raw: true },
+      strayReport: { result: true },
+      enrollment: { pushMagic: true, unlockToken: true, bootstrapToken: true },
+      deviceCertificate: { der: true },
+    },
+  });
+}

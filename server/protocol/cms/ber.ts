@@ -1,0 +1,195 @@
+/** Why bytes are not the BER, CMS or certificate that we read. The only thing that these readers throw. */
+export class BerError extends Error {
+  override readonly name = 'BerError';
+}
+
+/** One element of BER (X.690), with its place in the bytes that it was read from. */
+export interface Element {
+  /** The whole identifier octet: class, constructed bit and number, such as 0x30. */
+  readonly tag: number;
+  /** Whether its length was indefinite, so that it ends with two zero octets. */
+  readonly indefinite: boolean;
+  readonly source: Buffer;
+  readonly start: number;
+  readonly contentStart: number;
+  /** End of the content, before any end-of-contents octets. */
+  readonly contentEnd: number;
+  readonly end: number;
+}
+
+export const tag = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  octetStringInParts: 0x24,
+  null: 0x05,
+  oid: 0x06,
+  utf8String: 0x0c,
+  printableString: 0x13,
+  ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+const depthLimit = 16;
+const constructed = 0x20;
+
+/** Reads the element that begins at `start` and ends at or before `limit`. @throws {BerError} */
+export function readElement(source: Buffer, start: number, limit: number): Element {
+  return elementAt(source, start, limit, 0);
+}
+
+/** Reads bytes that are one element and nothing more. @throws {BerError} */
+export function readWhole(source: Buffer): Element {
+  const element = elementAt(source, 0, source.length, 0);
+  if (element.end !== source.length) throw new BerError('bytes follow the end');
+  return element;
+}
+
+function elementAt(source: Buffer, start: number, limit: number, depth: number): Element {
+  if (start + 2 > limit) throw new BerError('an element ends too early');
+  const identifier = source.readUInt8(start);
+  if ((identifier & 0x1f) === 0x1f) throw new BerError('a tag number is too high');
+  const first = source.readUInt8(start + 1);
+  if (first === 0x80) return indefiniteAt(source, start, limit, depth);
+  let contentStart = start + 2;
+  let length = first;
+  if (first > 0x80) {
+    const octets = first - 0x80;
+    if (octets > 4 || contentStart + octets > limit) throw new BerError('a length is too long');
+    length = source.readUIntBE(contentStart, octets);
+    contentStart += octets;
+  }
+  const end = contentStart + length;
+  if (end > limit) throw new BerError('an element is longer than what holds it');
+  return { tag: identifier, indefinite: false, source, start, contentStart, contentEnd: end, end };
+}
+
+/** Walks over the elements inside one of indefinite length, up to its end-of-contents octets. */
+function indefiniteAt(source: Buffer, start: number, limit: number, depth: number): Element {
+  const identifier = source.readUInt8(start);
+  if ((identifier & constructed) === 0) throw new BerError('a primitive has no length');
+  if (depth >= depthLimit) throw new BerError('elements nest too deeply');
+  const contentStart = start + 2;
+  let at = contentStart;
+  for (;;) {
+    if (at + 2 > limit) throw new BerError('an element does not end');
+    if (source[at] === 0 && source[at + 1] === 0) break;
+    at = elementAt(source, at, limit, depth + 1).end;
+  }
+  return {
+    tag: identifier,
+    indefinite: true,
+    source,
+    start,
+    contentStart,
+    contentEnd: at,
+    end: at + 2,
+  };
+}
+
+/** The elements inside a constructed one. @throws {BerError} */
+export function childrenOf(parent: Element): readonly Element[] {
+  if ((parent.tag & constructed) === 0) throw new BerError('an element holds no others');
+  const children: Element[] = [];
+  let at = parent.contentStart;
+  while (at < parent.contentEnd) {
+    const child = readElement(parent.source, at, parent.contentEnd);
+    children.push(child);
+    at = child.end;
+  }
+  return children;
+}
+
+/** `element`, if it is there and has this tag. @throws {BerError} */
+export function expectTag(element: Element | undefined, wanted: number): Element {
+  if (element === undefined) throw new BerError('an element is missing');
+  if (element.tag !== wanted) {
+    throw new BerError(`tag ${element.tag.toString(16)} stands for ${wanted.toString(16)}`);
+  }
+  return element;
+}
+
+/** The bytes inside an element, not copied. */
+export function contentOf(element: Element): Buffer {
+  return element.source.subarray(element.contentStart, element.contentEnd);
+}
+
+/** The element's bytes with tag and length, not copied. */
+export function bytesOf(element: Element): Buffer {
+  return element.source.subarray(element.start, element.end);
+}
+
+/** The bytes of an OCTET STRING, whole or (BER) in parts; parts may not have parts. @throws {BerError} */
+export function octetsOf(element: Element): Buffer {
+  if (element.tag === tag.octetStringInParts) {
+    const parts = childrenOf(element).map((part) => contentOf(expectTag(part, tag.octetString)));
+    return Buffer.concat(parts);
+  }
+  return contentOf(expectTag(element, tag.octetString));
+}
+
+/** An object identifier in dots. @throws {BerError} */
+export function oidOf(element: Element | undefined): string {
+  const content = contentOf(expectTag(element, tag.oid));
+  if (content.length === 0 || content.length > 32) throw new BerError('an identifier is too long');
+  const arcs: number[] = [];
+  let arc = 0;
+  let open = false;
+  for (const octet of content) {
+    if (!open && octet === 0x80) throw new BerError('an identifier is padded');
+    arc = arc * 128 + (octet & 0x7f);
+    if (arc > Number.MAX_SAFE_INTEGER / 128) throw new BerError('an identifier is too large');
+    open = (octet & 0x80) !== 0;
+    if (open) continue;
+    if (arcs.length === 0) {
+      const root = Math.min(Math.floor(arc / 40), 2);
+      arcs.push(root, arc - root * 40);
+    } else {
+      arcs.push(arc);
+    }
+    arc = 0;
+  }
+  if (open) throw new BerError('an identifier ends too early');
+  return arcs.join('.');
+}
+
+/** An INTEGER small enough for a number and not negative. @throws {BerError} */
+export function smallIntegerOf(element: Element | undefined): number {
+  const content = contentOf(expectTag(element, tag.integer));
+  if (content.length < 1 || content.length > 4 || content.readInt8(0) < 0) {
+    throw new BerError('a number is out of range');
+  }
+  return content.readUIntBE(0, content.length);
+}
+
+/** The bytes of a BIT STRING that fills its last octet. @throws {BerError} */
+export function bitsOf(element: Element | undefined): Buffer {
+  const content = contentOf(expectTag(element, tag.bitString));
+  if (content[0] !== 0) throw new BerError('a bit string has unused bits');
+  return content.subarray(1);
+}
+
+/** A UTCTime or GeneralizedTime as RFC 5280 (4.1.2.5) demands it: seconds, ending in Z. @throws {BerError} */
+export function timeOf(element: Element | undefined): Date {
+  if (element === undefined) throw new BerError('a time is missing');
+  const text = contentOf(element).toString('latin1');
+  const utc = element.tag === tag.utcTime;
+  if (!utc && element.tag !== tag.generalizedTime) throw new BerError('a time is of another type');
+  const match = /^(\d\d)?(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text);
+  const short = match?.[2];
+  if (match === null || short === undefined || (match[1] === undefined) !== utc) {
+    throw new BerError('a time is malformed');
+  }
+  const century = match[1] ?? (Number(short) >= 50 ? '19' : '20');
+  const iso = `${century}${short}-${match[3]}-${match[4]}T${match[5]}:${match[6]}:${match[7]}`;
+  const time = new Date(`${iso}Z`);
+  // JavaScript turns 30 February into 2 March; only what reads back the same exists.
+  if (Number.isNaN(time.getTime()) || !time.toISOString().startsWith(iso)) {
+    throw new BerError('a time does not exist');
+  }
+  return time;
+}

@@ -1,0 +1,193 @@
+import type { Settings } from './config.ts';
+import { deviceSide } from './device-side.ts';
+import { localWakeUps } from './events/wake-ups-local.ts';
+import { redisWakeUps } from './events/wake-ups-redis.ts';
+import { openEvents } from './events/open.ts';
+import { ensureFirstToken } from './access/first-token.ts';
+import { graphSide } from './graph-side.ts';
+import { createApp } from './http/app.ts';
+import { livez, readyz } from './http/health.ts';
+import { listen } from './http/listen.ts';
+import { startRecurring } from './jobs/every.ts';
+import { createLastSeen } from './mdm/last-seen.ts';
+import type { MdmContext } from './mdm/context.ts';
+import { sweep } from './mdm/retention/sweep.ts';
+import { type Clock, systemClock } from './model/clock.ts';
+import { StartupError } from './model/errors.ts';
+import type { Log } from './model/log.ts';
+import type { PrometheusMetrics } from './observe/metrics.ts';
+import { openPrisma } from './prisma.ts';
+import type { Keyring } from './secrets/keyring.ts';
+import { type Stop, shutDown } from './shutdown.ts';
+import { ensureKeyring } from './store/keyring-check.ts';
+import { writeLastSeen } from './store/last-seen.ts';
+import { migrate } from './store/migrate.ts';
+import { openDatabase } from './store/open.ts';
+import { migrationsFolder } from './store/package-root.ts';
+
+/** A server that runs. */
+export interface Running {
+  readonly port: number;
+  /** Base of its URLs, from this machine. */
+  readonly url: string;
+  /** Drains and stops everything; the database comes last. */
+  stop(): Promise<void>;
+}
+
+export interface ServeOptions {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly metrics: PrometheusMetrics;
+  /** Where a first token is told; null when nobody looks at a terminal. */
+  readonly terminal: ((text: string) => void) | null;
+  readonly clock?: Clock;
+}
+
+/**
+ * Starts the server: takes the port, opens and migrates the database, checks the keys, then answers.
+ * @throws {StartupError} what the operator has to mend; everything that was opened is closed again
+ */
+export async function serve(options: ServeOptions): Promise<Running> {
+  const { settings, log } = options;
+  refuseContradictions(settings);
+  const { host, port } = settings.listen;
+  const listener = await listen(host ?? undefined, port);
+  const stops: Stop[] = [
+    { name: 'http', timeout: 12_000, stop: () => listener.close(10_000) },
+  ];
+  try {
+    return await open(options, listener, stops);
+  } catch (error) {
+    await shutDown(stops, log);
+    throw error;
+  }
+}
+
+function refuseContradictions(settings: Settings): void {
+  const { eventRetention, resultRetention } = settings;
+  if (resultRetention !== null && (eventRetention === null || eventRetention > resultRetention)) {
+    throw new StartupError(
+      '--event-retention must not be longer than --result-retention: events link to results.',
+    );
+  }
+}
+
+async function open(
+  { settings, log, metrics, terminal, clock = systemClock }: ServeOptions,
+  listener: Awaited<ReturnType<typeof listen>>,
+  stops: Stop[],
+): Promise<Running> {
+  const { dataDir, databaseUrl } = settings;
+  const database = await openDatabase({ databaseUrl, dataDir, log, metrics });
+  stops.push({ name: 'database', timeout: 30_000, stop: () => database.close() });
+
+  let keyring: Keyring | undefined;
+  await migrate(database.graph, migrationsFolder(), {
+    log,
+    after: async (client) => {
+      keyring = await ensureKeyring(client, { keys: settings.secretKey, dataDir, log });
+      await ensureFirstToken(client, settings.adminToken, { dataDir, terminal, log });
+    },
+  });
+  if (keyring === undefined) throw new Error('migrate did not run its last step');
+
+  const wakeUps =
+    settings.redisUrl === null
+      ? localWakeUps()
+      : redisWakeUps({ url: settings.redisUrl, prefix: `${settings.redisPrefix}:`, clock, log, metrics });
+  stops.unshift({ name: 'wake-ups', timeout: 3_000, stop: () => wakeUps.close() });
+
+  const events = openEvents({ pool: database.graph, wakeUps, clock, log, metrics });
+  const lastSeen = createLastSeen({
+    clock,
+    log,
+    flush: (seen) => writeLastSeen(database.graph, seen),
+  });
+  metrics.gauge(
+    'graphmdm_last_seen_waiting',
+    'Enrolments whose last-seen time is not written yet',
+    () => lastSeen.waiting,
+  );
+  stops.unshift({ name: 'last seen', timeout: 10_000, stop: () => lastSeen.stop() });
+
+  const ctx: MdmContext = {
+    hot: database.hot,
+    graph: database.graph,
+    keyring,
+    clock,
+    log,
+    lastSeen,
+    committed: () => events.committed(),
+    currentCursor: () => events.currentCursor(),
+  };
+  const prisma = openPrisma(database.graph);
+  const graph = graphSide({ ctx, prisma, events, settings, metrics });
+  const retention = {
+    events: inSeconds(settings.eventRetention),
+    history: inSeconds(settings.historyRetention),
+    results: inSeconds(settings.resultRetention),
+  };
+  const stopTasks = startRecurring(
+    database.graph,
+    [
+      {
+        name: 'retention',
+        every: 600,
+        run: (signal) => sweep(database.graph, retention, signal),
+      },
+    ],
+    { clock, log },
+  );
+
+  let stopping = false;
+  const app = createApp(
+    new Map([
+      ...deviceSide(ctx, settings, metrics),
+      ...graph.routes,
+      ['/livez', livez],
+      [
+        '/readyz',
+        readyz([
+          { name: 'running', required: true, ready: async () => !stopping },
+          {
+            name: 'database',
+            required: true,
+            ready: async () => (await database.graph.query('select 1')).rowCount === 1,
+          },
+        ]),
+      ],
+      [
+        '/metrics',
+        async (http) => {
+          http.type = metrics.contentType;
+          http.body = await metrics.text();
+        },
+      ],
+    ]),
+    log,
+  );
+  graph.attach(listener.server);
+  listener.serve(app.callback());
+
+  stops.unshift(
+    { name: 'jobs', timeout: 10_000, stop: stopTasks },
+    // Subscribers are told to come back before the listener waits for the last requests to end.
+    { name: 'events', timeout: 5_000, stop: () => events.stop() },
+    { name: 'graph', timeout: 5_000, stop: () => graph.stop() },
+  );
+  const order = ['graph', 'events', 'http', 'jobs', 'last seen', 'wake-ups', 'database'];
+  const inOrder = stops.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  const { port } = listener.address;
+  return {
+    port,
+    url: `http://localhost:${port}`,
+    async stop() {
+      stopping = true;
+      await shutDown(inOrder, log);
+    },
+  };
+}
+
+function inSeconds(milliseconds: number | null): number | null {
+  return milliseconds === null ? null : milliseconds / 1_000;
+}

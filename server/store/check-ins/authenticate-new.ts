@@ -1,0 +1,94 @@
+import type { Pool } from 'pg';
+import type { EnrollmentKind } from '../../model/enrollment.ts';
+import type { VerifiedCertificate } from '../../model/identity.ts';
+import { isUniqueViolation } from '../violations.ts';
+import type { DeviceFacts, StoredCheckIn } from './check-in-row.ts';
+
+// The whole of a new device in one statement: its row, its certificate, the message, the event. The
+// certificate's key decides a race of two devices for it: the loser's statement fails as a whole.
+const text = `
+with device as (
+  insert into enrollment (id, tenant_id, kind, topic, serial_number, device_name, model, model_name,
+    product_name, os_version, build_version, imei, meid, cert_hash, disabled_reason, authenticated_at,
+    created_at)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'AWAITING_TOKEN_UPDATE', $15, $15)
+  on conflict (id) do nothing
+  returning key, tenant_id
+), certificate as (
+  insert into device_certificate (sha256, device_key, subject, issuer, serial, not_before, not_after,
+    der, bound_at, current_at)
+  select $14, key, $16, $17, $18, $19, $20, $21, $15, $15 from device
+), message as (
+  insert into check_in (id, enrollment_key, message_type, raw, url_params, trace_id, received_at)
+  select $22, key, 'Authenticate', $23, $24, $25, $15 from device
+), event as (
+  insert into event (type, tenant_id, at, trace_id, enrollment_key, check_in_id, data)
+  select 'EnrollmentAuthenticated', tenant_id, $15, $25, key, $22,
+    jsonb_build_object('new', true, 'topic', $4::text, 'serialNumber', $5::text,
+      'certificateSha256', encode($14, 'hex'))
+  from device
+)
+select key from device`;
+
+export interface NewDevice {
+  readonly id: string;
+  readonly tenantId: number;
+  readonly kind: EnrollmentKind;
+  readonly topic: string | null;
+  readonly facts: DeviceFacts;
+  readonly certificate: VerifiedCertificate;
+  readonly message: StoredCheckIn;
+}
+
+export type NewDeviceOutcome =
+  | { readonly outcome: 'created'; readonly enrollmentKey: string }
+  | { readonly outcome: 'known-device' }
+  | { readonly outcome: 'certificate-taken' };
+
+/** Enrols a device that was never seen. One statement; writes nothing unless it is `created`. */
+export async function authenticateNewDevice(
+  pool: Pool,
+  device: NewDevice,
+): Promise<NewDeviceOutcome> {
+  const { facts, certificate, message } = device;
+  try {
+    const result = await pool.query<{ key: string }>({
+      name: 'authenticate-new-device',
+      text,
+      values: [
+        device.id,
+        device.tenantId,
+        device.kind,
+        device.topic,
+        facts.serialNumber,
+        facts.deviceName,
+        facts.model,
+        facts.modelName,
+        facts.productName,
+        facts.osVersion,
+        facts.buildVersion,
+        facts.imei,
+        facts.meid,
+        certificate.sha256,
+        message.at,
+        certificate.subject,
+        certificate.issuer,
+        certificate.serial,
+        certificate.notBefore,
+        certificate.notAfter,
+        certificate.der,
+        message.id,
+        message.raw,
+        message.urlParams,
+        message.traceId,
+      ],
+    });
+    const row = result.rows[0];
+    return row === undefined
+      ? { outcome: 'known-device' }
+      : { outcome: 'created', enrollmentKey: row.key };
+  } catch (error) {
+    if (isUniqueViolation(error, 'device_certificate_pkey')) return { outcome: 'certificate-taken' };
+    throw error;
+  }
+}

@@ -1,0 +1,148 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { StartupError } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import { withTransaction } from './transaction.ts';
+
+/** One step of the database's growth, as its folder has it. */
+interface Migration {
+  readonly name: string;
+  readonly sql: string;
+  /** SHA-256 of the file, hexadecimal, as Prisma records it. */
+  readonly checksum: string;
+}
+
+/** The advisory lock under which migrations are applied: `gmdm` and a number of its own. */
+const migrationLock = 0x67_6d_64_6d_00_01n;
+
+/** Prisma's own table in Prisma's own layout, so that its tools can read it. */
+const recordTable = `
+create table if not exists _prisma_migrations (
+  id varchar(36) primary key not null,
+  checksum varchar(64) not null,
+  finished_at timestamptz,
+  migration_name varchar(255) not null,
+  logs text,
+  rolled_back_at timestamptz,
+  started_at timestamptz not null default now(),
+  applied_steps_count integer not null default 0
+)`;
+
+/**
+ * Brings the database up to date: applies what is missing from `<folder>/<name>/migration.sql`, in the
+ * order of the names, each together with its record in a transaction of its own. Of several processes
+ * that start at once one applies and the others wait and find it done.
+ * @param options.after  runs in the last transaction under the same lock, so once at a time over all
+ *                       processes, on a database that is up to date
+ * @returns names of the migrations that this call applied
+ * @throws {StartupError} a migration was changed after it was applied, or failed, or the database was
+ *                        migrated by a newer version of the program
+ */
+export async function migrate(
+  pool: pg.Pool,
+  folder: string,
+  options: { readonly log: Log; readonly after?: (client: pg.PoolClient) => Promise<void> },
+): Promise<string[]> {
+  const migrations = await readMigrations(folder);
+  const applied: string[] = [];
+  for (;;) {
+    const name = await withTransaction(pool, (client) => step(client, migrations, options.after));
+    if (name === null) return applied;
+    applied.push(name);
+    options.log.info({ migration: name }, 'database migrated');
+  }
+}
+
+/** Applies the first missing migration and names it; null when none was missing. */
+async function step(
+  client: pg.PoolClient,
+  migrations: readonly Migration[],
+  after: ((client: pg.PoolClient) => Promise<void>) | undefined,
+): Promise<string | null> {
+  // Waiting for another process, and rewriting a large table, may take longer than the pool allows.
+  await client.query('set local statement_timeout = 0');
+  await client.query('select pg_advisory_xact_lock($1)', [migrationLock]);
+  await client.query(recordTable);
+  const next = firstMissing(migrations, await readRecords(client));
+  if (!next) {
+    await after?.(client);
+    return null;
+  }
+  const startedAt = new Date();
+  try {
+    await client.query(next.sql);
+  } catch (error) {
+    throw new StartupError(
+      `The migration ${next.name} failed and left the database as it was: ` +
+        (error instanceof Error ? error.message : String(error)),
+    );
+  }
+  await client.query(
+    `insert into _prisma_migrations
+       (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+     values ($1, $2, $3, $4, clock_timestamp(), 1)`,
+    [randomUUID(), next.checksum, next.name, startedAt],
+  );
+  return next.name;
+}
+
+interface MigrationRecord {
+  readonly migration_name: string;
+  readonly checksum: string;
+  readonly finished_at: Date | null;
+}
+
+async function readRecords(client: pg.PoolClient): Promise<readonly MigrationRecord[]> {
+  const { rows } = await client.query<MigrationRecord>(
+    `select migration_name, checksum, finished_at from _prisma_migrations
+     where rolled_back_at is null order by migration_name`,
+  );
+  return rows;
+}
+
+function firstMissing(
+  migrations: readonly Migration[],
+  records: readonly MigrationRecord[],
+): Migration | null {
+  const ours = new Map(migrations.map((migration) => [migration.name, migration]));
+  for (const record of records) {
+    const migration = ours.get(record.migration_name);
+    if (!migration) {
+      throw new StartupError(
+        `The database is newer than this version of graphmdm: it has the migration ` +
+          `${record.migration_name}. Start the newer version.`,
+      );
+    }
+    if (record.finished_at === null) {
+      throw new StartupError(
+        `The migration ${record.migration_name} was begun by another tool and did not finish.`,
+      );
+    }
+    if (record.checksum !== migration.checksum) {
+      throw new StartupError(
+        `The migration ${record.migration_name} is not the one that this database was made with: ` +
+          'its file was changed after it was applied. Put the original file back.',
+      );
+    }
+  }
+  const done = new Set(records.map((record) => record.migration_name));
+  return migrations.find(({ name }) => !done.has(name)) ?? null;
+}
+
+async function readMigrations(folder: string): Promise<readonly Migration[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    throw new StartupError(
+      `The migrations are missing from the installation: ${error instanceof Error ? error.message : folder}`,
+    );
+  });
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  return Promise.all(
+    names.sort().map(async (name) => {
+      const bytes = await readFile(join(folder, name, 'migration.sql'));
+      const checksum = createHash('sha256').update(bytes).digest('hex');
+      return { name, sql: bytes.toString('utf8'), checksum };
+    }),
+  );
+}

@@ -1,0 +1,97 @@
+import type { Pool } from 'pg';
+import type { Viewer } from '../../model/viewer.ts';
+
+/** What the readers run their statements on. */
+export type Queryable = Pick<Pool, 'query'>;
+
+/** Which stretch of an ordered list: positions are values of the order itself, never row numbers. */
+export interface Stretch<Position> {
+  /** At most this many rows. */
+  readonly limit: number;
+  readonly after: Position | null;
+  readonly before: Position | null;
+  /** True: the last `limit` rows of the stretch instead of the first. */
+  readonly fromEnd: boolean;
+}
+
+/** Rows of a stretch, in the list's order. */
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  /** Whether the stretch has more rows at the end that the limit cut off. */
+  readonly more: boolean;
+}
+
+export const emptyPage: Page<never> = { rows: [], more: false };
+
+/** Collects the values behind a statement's placeholders. */
+export interface Params {
+  readonly values: unknown[];
+  /** The placeholder for a value, with its type. */
+  add(value: unknown, type: string): string;
+}
+
+export function params(values: unknown[] = []): Params {
+  return {
+    values,
+    add(value, type) {
+      values.push(value);
+      return `$${values.length}::${type}`;
+    },
+  };
+}
+
+/**
+ * The end of a keyset query: conditions on the position, order and limit, one row more than asked for
+ * so that it shows whether the list goes on.
+ * @param columns  what the list is ordered by, as SQL
+ * @param bounds   placeholders for each column of `after` and `before`
+ */
+export function stretchSql(
+  columns: readonly string[],
+  bounds: { readonly after: readonly string[] | null; readonly before: readonly string[] | null },
+  stretch: { readonly limit: number; readonly fromEnd: boolean },
+): { readonly where: string; readonly tail: string } {
+  const row = columns.length === 1 ? columns.join('') : `(${columns.join(', ')})`;
+  const value = (list: readonly string[]) => (list.length === 1 ? list.join('') : `(${list.join(', ')})`);
+  const conditions: string[] = [];
+  if (bounds.after) conditions.push(`and ${row} > ${value(bounds.after)}`);
+  if (bounds.before) conditions.push(`and ${row} < ${value(bounds.before)}`);
+  const direction = stretch.fromEnd ? ' desc' : '';
+  return {
+    where: conditions.join(' '),
+    tail: `order by ${columns.map((column) => column + direction).join(', ')} limit ${stretch.limit + 1}`,
+  };
+}
+
+/** Cuts off the row that was read only to see whether there is more, and restores the list's order. */
+export function pageOf<Row>(
+  rows: readonly Row[],
+  stretch: { readonly limit: number; readonly fromEnd: boolean },
+): Page<Row> {
+  const kept = rows.slice(0, stretch.limit);
+  if (stretch.fromEnd) kept.reverse();
+  return { rows: kept, more: rows.length > stretch.limit };
+}
+
+/** `pageOf` for the rows of many parents, which came in one answer. */
+export function pagesOf<Row, Parent>(
+  rows: readonly Row[],
+  parentOf: (row: Row) => Parent,
+  stretch: { readonly limit: number; readonly fromEnd: boolean },
+): ReadonlyMap<Parent, Page<Row>> {
+  const byParent = new Map<Parent, Row[]>();
+  for (const row of rows) {
+    const parent = parentOf(row);
+    const list = byParent.get(parent);
+    if (list) list.push(row);
+    else byParent.set(parent, [row]);
+  }
+  return new Map([...byParent].map(([parent, list]) => [parent, pageOf(list, stretch)]));
+}
+
+/** The tenant predicate that every read carries. `alias` is an `enrollment` or a `command`. */
+export function visibleTo(viewer: Viewer, alias: string, statement: Params): string {
+  return viewer.tenant === null
+    ? 'true'
+    : `${alias}.tenant_id = ${statement.add(viewer.tenant, 'int')}`;
+}

@@ -1,0 +1,76 @@
+import type { Channels, EnrollmentFilter } from '../../model/targets.ts';
+import type { Viewer } from '../../model/viewer.ts';
+import {
+  type Count,
+  type EnrollmentKey,
+  countEnrollments,
+  enrollmentPage,
+  userChannelPages,
+} from './enrollments.ts';
+import type { Page, Queryable, Stretch } from './keyset.ts';
+import { type QueuePosition, type QueueRow, queuePages } from './queue.ts';
+import {
+  type ResultKey,
+  type ResultRow,
+  commandResultPages,
+  enrollmentResultPages,
+  findResult,
+  resultBytes,
+  resultsByKey,
+} from './results.ts';
+
+type Pages<Row> = Promise<ReadonlyMap<bigint, Page<Row>>>;
+
+/** The lists of the graph, bound to their pool. Each takes the viewer and shows only what is his. */
+export interface Lists {
+  enrollmentPage(
+    viewer: Viewer,
+    filter: EnrollmentFilter,
+    channels: Channels,
+    stretch: Stretch<string>,
+  ): Promise<Page<EnrollmentKey>>;
+  countEnrollments(viewer: Viewer, filter: EnrollmentFilter, channels: Channels): Promise<Count>;
+  userChannelPages(
+    viewer: Viewer,
+    deviceKeys: readonly bigint[],
+    stretch: Stretch<string>,
+  ): Pages<EnrollmentKey>;
+  queuePages(
+    viewer: Viewer,
+    enrollmentKeys: readonly bigint[],
+    stretch: Stretch<QueuePosition>,
+  ): Pages<QueueRow>;
+  enrollmentResultPages(
+    viewer: Viewer,
+    enrollmentKeys: readonly bigint[],
+    stretch: Stretch<bigint>,
+  ): Pages<ResultRow>;
+  commandResultPages(
+    viewer: Viewer,
+    commandKeys: readonly bigint[],
+    stretch: Stretch<bigint>,
+  ): Pages<ResultRow>;
+  resultsByKey(
+    viewer: Viewer,
+    keys: readonly ResultKey[],
+  ): Promise<ReadonlyMap<ResultKey, ResultRow>>;
+  findResult(viewer: Viewer, enrollmentId: string, commandUuid: string): Promise<ResultRow | null>;
+  resultBytes(
+    viewer: Viewer,
+    keys: readonly ResultKey[],
+  ): Promise<ReadonlyMap<ResultKey, Buffer>>;
+}
+
+export function createLists(db: Queryable): Lists {
+  return {
+    enrollmentPage: (...args) => enrollmentPage(db, ...args),
+    countEnrollments: (...args) => countEnrollments(db, ...args),
+    userChannelPages: (...args) => userChannelPages(db, ...args),
+    queuePages: (...args) => queuePages(db, ...args),
+    enrollmentResultPages: (...args) => enrollmentResultPages(db, ...args),
+    commandResultPages: (...args) => commandResultPages(db, ...args),
+    resultsByKey: (...args) => resultsByKey(db, ...args),
+    findResult: (...args) => findResult(db, ...args),
+    resultBytes: (...args) => resultBytes(db, ...args),
+  };
+}

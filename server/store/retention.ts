@@ -1,0 +1,88 @@
+import type { Pool } from 'pg';
+
+/** Rows that one statement deletes at most: short transactions, so that nobody waits for them. */
+const page = 5_000;
+
+/**
+ * Deletes the oldest events beyond their age, a page at a time, and moves the oldest cursor that can
+ * still be followed. Only numbered events go, in the order of their numbers.
+ * @returns how many were deleted; a full page means that there may be more
+ */
+export async function deleteOldEvents(pool: Pool, seconds: number): Promise<number> {
+  const result = await pool.query<{ deleted: number }>(
+    `
+with old as materialized (
+  select id, seq, at from event where seq is not null order by seq limit ${page}
+), upto as materialized (
+  select max(seq) as seq from old
+  where seq < coalesce(
+    (select min(seq) from old where at >= now() - make_interval(secs => $1)), 9223372036854775807)
+), gone as (
+  delete from event e using old, upto where e.id = old.id and old.seq <= upto.seq returning 1
+), moved as (
+  update event_stream s set oldest_seq = upto.seq + 1 from upto
+  where upto.seq is not null and s.oldest_seq <= upto.seq
+)
+select count(*)::int as deleted from gone`,
+    [seconds],
+  );
+  return result.rows[0]?.deleted ?? 0;
+}
+
+/** Deletes finished commands' targets beyond their age, a page at a time. */
+export async function deleteOldHistory(pool: Pool, seconds: number): Promise<number> {
+  const result = await pool.query(
+    `
+delete from command_result where (enrollment_key, command_key) in (
+  select enrollment_key, command_key from command_result
+  where ended_at < now() - make_interval(secs => $1) limit ${page}
+)`,
+    [seconds],
+  );
+  return result.rowCount ?? 0;
+}
+
+/** Forgets the bytes of old results, a page at a time; that they were answered, and how, stays. */
+export async function forgetOldResults(pool: Pool, seconds: number): Promise<number> {
+  const result = await pool.query(
+    `
+update command_result set result = null where (enrollment_key, command_key) in (
+  select enrollment_key, command_key from command_result
+  where ended_at < now() - make_interval(secs => $1) and result is not null limit ${page}
+)`,
+    [seconds],
+  );
+  return result.rowCount ?? 0;
+}
+
+/** Deletes check-ins and strays that are older than events and results may be. */
+export async function deleteOldMessages(pool: Pool, seconds: number): Promise<number> {
+  const result = await pool.query(
+    `
+with check_ins as (
+  delete from check_in where id in (
+    select id from check_in where received_at < now() - make_interval(secs => $1) limit ${page})
+  returning 1
+), strays as (
+  delete from stray_report where (enrollment_key, command_uuid) in (
+    select enrollment_key, command_uuid from stray_report
+    where received_at < now() - make_interval(secs => $1) limit ${page})
+  returning 1
+)
+select (select count(*) from check_ins) + (select count(*) from strays) as deleted`,
+    [seconds],
+  );
+  return Number(result.rows[0]?.deleted ?? 0);
+}
+
+/** Deletes answers to idempotency keys after their 24 hours. */
+export async function deleteOldIdempotency(pool: Pool): Promise<number> {
+  const result = await pool.query(
+    `
+delete from idempotent_request where (caller, mutation, idempotency_key) in (
+  select caller, mutation, idempotency_key from idempotent_request
+  where created_at < now() - interval '24 hours' limit ${page}
+)`,
+  );
+  return result.rowCount ?? 0;
+}
