@@ -5,7 +5,7 @@ import { Command } from './command.ts';
 import { Enrollment, enrollmentCursor } from './enrollment.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
 import { mutationErrors } from './errors.ts';
-import { nodesQuery, ofTenant } from './load.ts';
+import { findEnrollmentsById, nodesQuery, ofTenant } from './load.ts';
 import { connectionOf, cursorCodec, pageOfList, parseKey, stretchOf } from './page.ts';
 import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
 
@@ -103,18 +103,13 @@ const EnqueueCommandPayload = builder
         type: Enrollment,
         description: 'The first of these enrolments, at most 100, by id.',
         resolve: async ({ sample }, args, context, info) => {
-          const { prisma, viewer } = context;
           const stretch = stretchOf(args, enrollmentCursor);
           const { after, before } = stretch;
           const between = sample.filter(
             (id) => (after === null || id > after) && (before === null || id < before),
           );
           const page = pageOfList(between, { ...stretch, after: null, before: null });
-          const rows = await prisma.enrollment.findMany({
-            ...nodesQuery(context, info),
-            where: { id: { in: [...page.rows] }, ...ofTenant(viewer) },
-          });
-          const byId = new Map(rows.map((row) => [row.id, row]));
+          const byId = await findEnrollmentsById(context, page.rows, nodesQuery(context, info));
           const found = page.rows.flatMap((id) => byId.get(id) ?? []);
           return connectionOf({ rows: found, more: page.more }, stretch, (node) => ({
             cursor: enrollmentCursor.encode(node.id),

@@ -1,4 +1,3 @@
-import type { InputObjectRef } from '@pothos/core';
 import type { EnrollmentKind } from '../server/model/enrollment.ts';
 import { ValidationError } from '../server/model/errors.ts';
 import type { EnrollmentFilter } from '../server/model/targets.ts';
@@ -21,12 +20,9 @@ export interface FilterInput {
   awaitingConfiguration?: Maybe<boolean>;
 }
 
-type FilterSchema = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer Types> ? Types : never;
+export const EnrollmentFilterInput = builder.inputRef<FilterInput>('EnrollmentFilterInput');
 
-export const EnrollmentFilterInput: InputObjectRef<FilterSchema, FilterInput> =
-  builder.inputRef<FilterInput>('EnrollmentFilterInput');
-
-builder.inputType('EnrollmentFilterInput', {
+EnrollmentFilterInput.implement({
   description:
     'Which enrolments: every member that is given must hold. In a mutation an empty filter, an ' +
     'empty list or a null is a ValidationError, so that nothing means "all" by mistake.',

@@ -29,17 +29,16 @@ export async function liveStream(
   }
   if (wrong.length > 0) throw wrong[0];
   const inner = items(first, live);
-  return {
+  const stream: AsyncIterableIterator<LiveItem | StreamEnd> = {
     next: () => inner.next(),
     // At once, also while `next` is waiting: a generator of its own would queue this behind it.
     async return() {
       await live.return(undefined);
       return inner.return();
     },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+    [Symbol.asyncIterator]: () => stream,
   };
+  return stream;
 }
 
 async function* items(

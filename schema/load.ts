@@ -45,6 +45,19 @@ export async function findEnrollments(
   return new Map(rows.map((row) => [row.key, row]));
 }
 
+/** Enrolments by their natural ids, as far as the viewer may see them. */
+export async function findEnrollmentsById(
+  { prisma, viewer }: GraphContext,
+  ids: readonly string[],
+  query: EnrollmentQuery,
+): Promise<ReadonlyMap<string, Enrollment>> {
+  const rows = await prisma.enrollment.findMany({
+    ...query,
+    where: { id: { in: [...ids] }, ...ofTenant(viewer) },
+  });
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
 /** Commands by their keys, as far as the viewer may see them. */
 export async function findCommands(
   { prisma, viewer }: GraphContext,

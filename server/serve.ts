@@ -52,9 +52,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   refuseContradictions(settings);
   const { host, port } = settings.listen;
   const listener = await listen(host ?? undefined, port);
-  const stops: Stop[] = [
-    { name: 'http', timeout: 12_000, stop: () => listener.close(10_000) },
-  ];
+  const stops: Stop[] = [{ name: 'http', timeout: 12_000, stop: () => listener.close(10_000) }];
   try {
     return await open(options, listener, stops);
   } catch (error) {
@@ -94,7 +92,13 @@ async function open(
   const wakeUps =
     settings.redisUrl === null
       ? localWakeUps()
-      : redisWakeUps({ url: settings.redisUrl, prefix: `${settings.redisPrefix}:`, clock, log, metrics });
+      : redisWakeUps({
+          url: settings.redisUrl,
+          prefix: `${settings.redisPrefix}:`,
+          clock,
+          log,
+          metrics,
+        });
   stops.unshift({ name: 'wake-ups', timeout: 3_000, stop: () => wakeUps.close() });
 
   const events = openEvents({ pool: database.graph, wakeUps, clock, log, metrics });

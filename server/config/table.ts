@@ -65,7 +65,7 @@ export const table = {
     schema: values.secretKey,
     expected: '32 bytes in base64 or hex',
     secret: true,
-    help: 'Keys that seal secrets at rest: the first seals, all open. Default: <data-dir>/secret.key.',
+    help: 'Keys that seal secrets at rest: the first seals, all open. Default: secret.key in the data folder.',
   }),
   adminToken: optional('admin-token', {
     schema: values.adminToken,

@@ -84,7 +84,7 @@ function direct(
     try {
       return readText(file).trim();
     } catch (error) {
-      throw new Error(`${fileName} cannot be read: ${reason(error)}`);
+      throw new Error(`${fileName} cannot be read: ${reason(error)}`, { cause: error });
     }
   });
 }

@@ -83,7 +83,10 @@ export function deviceRoute(options: DeviceRouteOptions): (ctx: Context) => Prom
       return;
     }
     if (options.isUnavailable(error)) {
-      log.error({ err: error, path: ctx.path }, 'device turned away: the database is not available');
+      log.error(
+        { err: error, path: ctx.path },
+        'device turned away: the database is not available',
+      );
       plainError(ctx, 503);
       ctx.set('Retry-After', '30');
       return;

@@ -28,7 +28,9 @@ export function readyz(checks: readonly ReadinessCheck[]): (ctx: Context) => Pro
     ctx.status = unready ? 503 : 200;
     ctx.body = {
       status: unready ? 'unready' : degraded ? 'degraded' : 'ready',
-      checks: Object.fromEntries(results.map(({ check, ok }) => [check.name, ok ? 'ok' : 'failed'])),
+      checks: Object.fromEntries(
+        results.map(({ check, ok }) => [check.name, ok ? 'ok' : 'failed']),
+      ),
     };
   };
 }

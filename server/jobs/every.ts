@@ -48,7 +48,10 @@ export function startRecurring(
       if (!(await holdLease(pool, task.name, holder, task.every * 2))) return;
       await task.run(stopping.signal);
     } catch (error) {
-      log.error({ err: error, task: task.name }, 'recurring task failed; it runs again in its turn');
+      log.error(
+        { err: error, task: task.name },
+        'recurring task failed; it runs again in its turn',
+      );
     }
   }
 

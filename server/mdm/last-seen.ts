@@ -60,7 +60,10 @@ export function createLastSeen(options: LastSeenOptions): LastSeen {
       await options.flush(batch);
     } catch (error) {
       for (const [key, at] of batch) note(key, at);
-      log.warn({ err: error, enrollments: batch.size }, 'last-seen times could not be written; kept');
+      log.warn(
+        { err: error, enrollments: batch.size },
+        'last-seen times could not be written; kept',
+      );
       schedule();
     }
   }

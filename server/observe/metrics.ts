@@ -51,14 +51,15 @@ export function createMetrics(): PrometheusMetrics {
     },
     gauge(name, help, read) {
       registry.removeSingleMetric(name);
-      new Gauge({
+      const gauge = new Gauge({
         name,
         help,
-        registers: [registry],
+        registers: [],
         collect() {
           this.set(read());
         },
       });
+      registry.registerMetric(gauge);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import { type ClientBase, Pool, type PoolConfig } from 'pg';
 import { StartupError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
@@ -9,11 +9,11 @@ import { isUnavailable, sqlState } from './unavailable.ts';
 /** The database, by two pools: eight slow graph reads must not stop the devices. */
 export interface Database {
   /** Device routes only. A statement may take 2 s. */
-  readonly hot: pg.Pool;
+  readonly hot: Pool;
   /** Graph, jobs, tail, migrations. A statement may take 15 s. */
-  readonly graph: pg.Pool;
+  readonly graph: Pool;
   /** What to make further connections with; holds the password. Not for logs. */
-  readonly connection: pg.PoolConfig;
+  readonly connection: PoolConfig;
   readonly kind: 'embedded' | 'server';
   /** Closes the pools once what runs has ended, then the embedded server. */
   close(): Promise<void>;
@@ -56,11 +56,11 @@ export async function openDatabase(
 
 /** Makes the two pools on a database that is there. Connects when first used. */
 export function connect(
-  connection: pg.PoolConfig,
+  connection: PoolConfig,
   kind: Database['kind'],
   { log, metrics }: Watchers,
 ): Database {
-  const common: pg.PoolConfig = {
+  const common: PoolConfig = {
     ...connection,
     application_name: 'graphmdm',
     max: 8,
@@ -68,18 +68,20 @@ export function connect(
     // Connections of a failed-over or re-balanced server are replaced within the hour.
     maxLifetimeSeconds: 3_600,
   };
-  const hot = new pg.Pool({
+  const hot = new Pool({
     ...common,
     // Kept open: a new connection would have to prepare every statement again.
     idleTimeoutMillis: 0,
     connectionTimeoutMillis: 2_000,
-    onConnect: (client) => prepareHot(client),
+    // oxlint-disable-next-line typescript/no-misused-promises -- the pool awaits it; its types are older
+    onConnect: prepareHot,
   });
-  const graph = new pg.Pool({
+  const graph = new Pool({
     ...common,
     idleTimeoutMillis: 60_000,
     connectionTimeoutMillis: 10_000,
-    onConnect: (client) => prepareGraph(client),
+    // oxlint-disable-next-line typescript/no-misused-promises -- as above
+    onConnect: prepareGraph,
   });
   for (const [name, pool] of Object.entries({ hot, graph })) {
     // An idle connection that drops (server restart, proxy) is replaced at the next use.
@@ -109,13 +111,13 @@ export function connect(
  * while a table is still nearly empty, and would keep a sequential scan of it while the table grows to
  * millions of rows. Nothing but speed depends on these.
  */
-async function prepareHot(client: pg.ClientBase): Promise<void> {
+async function prepareHot(client: ClientBase): Promise<void> {
   await client.query(
     'set statement_timeout = 2000; set enable_seqscan = off; set plan_cache_mode = force_generic_plan',
   );
 }
 
-async function prepareGraph(client: pg.ClientBase): Promise<void> {
+async function prepareGraph(client: ClientBase): Promise<void> {
   await client.query('set statement_timeout = 15000');
 }
 

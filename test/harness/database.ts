@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 import { inject } from 'vitest';
 import { silentLog } from '../../server/model/log.ts';
 import { noMetrics } from '../../server/model/metrics.ts';
@@ -63,7 +63,7 @@ function findLane(name: Lane['name']): Lane {
 }
 
 async function onServer(lane: Lane, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: lane.adminUrl });
+  const client = new Client({ connectionString: lane.adminUrl });
   await client.connect();
   try {
     await client.query(sql);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { silentLog } from '../../server/model/log.ts';
 import { openEmbedded } from '../../server/store/embedded/open.ts';
@@ -14,10 +15,9 @@ function say(what: Record<string, unknown>): void {
 try {
   const embedded = await openEmbedded({ dataDir, log: silentLog });
   say({ ready: true, folder: embedded.folder });
-  createInterface({ input: process.stdin }).once('close', async () => {
-    await embedded.stop();
-    say({ stopped: true });
-  });
+  await once(createInterface({ input: process.stdin }), 'close');
+  await embedded.stop();
+  say({ stopped: true });
 } catch (error) {
   say({
     ready: false,

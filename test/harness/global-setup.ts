@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client, escapeIdentifier, Pool } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { silentLog } from '../../server/model/log.ts';
 import { openEmbedded } from '../../server/store/embedded/open.ts';
@@ -69,7 +69,7 @@ async function makeLane(name: Lane['name'], adminUrl: string, run: string): Prom
   await onServer(adminUrl, (client) =>
     client.query(`create database ${template} template template0`),
   );
-  const pool = new pg.Pool({ connectionString: withDatabase(adminUrl, template), max: 1 });
+  const pool = new Pool({ connectionString: withDatabase(adminUrl, template), max: 1 });
   try {
     await migrate(pool, migrationsFolder(), { log: silentLog });
     return { name, adminUrl, template, problem: null };
@@ -92,13 +92,13 @@ async function dropDatabases(adminUrl: string, which: (name: string) => boolean)
       [testPrefix],
     );
     for (const { datname } of rows.filter((row) => which(row.datname))) {
-      await client.query(`drop database if exists ${pg.escapeIdentifier(datname)} with (force)`);
+      await client.query(`drop database if exists ${escapeIdentifier(datname)} with (force)`);
     }
   });
 }
 
-async function onServer(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+async function onServer(url: string, work: (client: Client) => Promise<unknown>): Promise<void> {
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     await work(client);

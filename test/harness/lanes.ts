@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import pg from 'pg';
+import { Client } from 'pg';
 
 /** A PostgreSQL that tests run on. */
 export interface Lane {
@@ -45,7 +45,7 @@ export async function findServer(): Promise<string | null> {
 }
 
 async function mayMakeDatabases(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
   client.on('error', () => {});
   try {
     await client.connect();

@@ -42,7 +42,7 @@ function encode(value: PlistValue, objects: Buffer[]): Buffer {
   if (value instanceof Uint8Array) return Buffer.concat([head(0x40, value.length), value]);
   if (typeof value === 'string') {
     const utf16 = Buffer.from(value, 'utf16le').swap16();
-    const ascii = [...value].every((character) => character <= '\x7f');
+    const ascii = Array.from(value).every((character) => character <= '\x7f');
     return ascii
       ? Buffer.concat([head(0x50, value.length), Buffer.from(value, 'latin1')])
       : Buffer.concat([head(0x60, utf16.length / 2), utf16]);

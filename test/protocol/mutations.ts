@@ -31,11 +31,11 @@ export function damaged(...corpus: readonly Buffer[]): fc.Arbitrary<Buffer> {
             return Buffer.concat([head, tail.subarray(0, length), tail]);
           case 'insert':
             return Buffer.concat([head, Buffer.from([byte]), tail]);
-          default: {
-            const source = Math.floor(from * other.length);
-            return Buffer.concat([head, other.subarray(source, source + length), tail]);
-          }
+          case 'splice':
+            break;
         }
+        const source = Math.floor(from * other.length);
+        return Buffer.concat([head, other.subarray(source, source + length), tail]);
       }, start),
     );
 }

@@ -1,13 +1,13 @@
 import * as fc from 'fast-check';
 import type { PlistValue } from '../../server/protocol/plist/value.ts';
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: XML can't carry these.
+// oxlint-disable-next-line no-control-regex -- XML can't carry these
 const carried = (text: string) => !/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text);
 
 const text = fc
   .oneof(
     fc.string({ unit: 'binary', maxLength: 20 }),
-    fc.string({ unit: fc.constantFrom(...'<>&"\'\r\n\t ]]-!äÄ😀abc') }),
+    fc.string({ unit: fc.constantFrom(...Array.from('<>&"\'\r\n\t ]]-!äÄ😀abc')) }),
     fc.constantFrom('__proto__', 'constructor', 'Status', 'Idle', ''),
   )
   .filter(carried);

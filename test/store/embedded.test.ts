@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
+import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StartupError } from '../../server/model/errors.ts';
 import { type Log, silentLog } from '../../server/model/log.ts';
@@ -41,7 +41,7 @@ async function open(dataDir: string, withLog: Log = log): Promise<Embedded> {
 }
 
 async function query(embedded: Embedded, sql: string): Promise<unknown[]> {
-  const client = new pg.Client(embedded.connection);
+  const client = new Client(embedded.connection);
   // A server that is killed says so here too; the query's own failure is what counts.
   client.on('error', () => {});
   await client.connect();
@@ -190,7 +190,7 @@ describe('the embedded PostgreSQL', () => {
   it('recovers what was committed when all of it was killed', async () => {
     const dataDir = join(folder, 'data');
     const holder = await hold(dataDir);
-    const client = new pg.Client({
+    const client = new Client({
       host: join(dataDir, 'socket'),
       user: 'graphmdm',
       database: 'graphmdm',
@@ -296,14 +296,14 @@ describe('PostgreSQL’s files', () => {
     const native = join(folder, 'node_modules', 'native');
     fs.cpSync(source.native, native, { recursive: true });
     closeToOthers(native);
-    const before = fs.readdirSync(native, { recursive: true }).sort();
+    const before = namesIn(native);
 
     const target = join(folder, 'data');
     fs.mkdirSync(target);
     const programs = await layOut({ ...source, native }, target);
     expect(fs.statSync(join(programs, 'bin', 'postgres')).mode & 0o777).toBe(0o755);
     expect(fs.statSync(join(programs, 'share')).mode & 0o777).toBe(0o755);
-    expect(fs.readdirSync(native, { recursive: true }).sort()).toEqual(before);
+    expect(namesIn(native)).toEqual(before);
     reopen(native);
   });
 
@@ -328,6 +328,10 @@ describe('PostgreSQL’s files', () => {
     expect(fs.readdirSync(folder)).toEqual([`postgresql-${source.version}`]);
   });
 });
+
+function namesIn(path: string): ReadonlySet<string> {
+  return new Set(fs.readdirSync(path, { recursive: true, encoding: 'utf8' }));
+}
 
 function closeToOthers(path: string): void {
   const isFolder = fs.statSync(path).isDirectory();

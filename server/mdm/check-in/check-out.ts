@@ -1,10 +1,6 @@
 import { isUserChannel } from '../../model/enrollment.ts';
 import type { CheckOut } from '../../protocol/messages/check-in.ts';
-import {
-  disableChannels,
-  lockChannel,
-  userChannelKeys,
-} from '../../store/check-ins/channels.ts';
+import { disableChannels, lockChannel, userChannelKeys } from '../../store/check-ins/channels.ts';
 import { appendCheckIn } from '../../store/check-ins/check-in-row.ts';
 import { endQueues } from '../../store/queue/end-entries.ts';
 import { withTransaction } from '../../store/transaction.ts';

@@ -56,9 +56,12 @@ export async function declarativeManagement(
  * control character; `.` and `..` would leave the base when the path is resolved.
  */
 function isEndpoint(endpoint: string): boolean {
-  if (endpoint === 'tokens' || endpoint === 'declaration-items' || endpoint === 'status') return true;
+  if (endpoint === 'tokens' || endpoint === 'declaration-items' || endpoint === 'status')
+    return true;
   const parts = endpoint.split('/');
   const [word, type, ...identifier] = parts;
   if (word !== 'declaration' || type === undefined || identifier.length === 0) return false;
-  return parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\p{Cc}\\]/u.test(part));
+  return parts.every(
+    (part) => part !== '' && part !== '.' && part !== '..' && !/[\p{Cc}\\]/u.test(part),
+  );
 }

@@ -3,7 +3,12 @@ import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { isDestructive } from '../../catalogue/destructive.ts';
 import { bodyHasSecrets } from '../../catalogue/secret-bearing.ts';
-import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from '../../model/errors.ts';
+import {
+  ConflictError,
+  ForbiddenError,
+  NotFoundError,
+  ValidationError,
+} from '../../model/errors.ts';
 import type { Targets } from '../../model/targets.ts';
 import { currentTraceId } from '../../model/trace.ts';
 import type { TenantId, Viewer } from '../../model/viewer.ts';
@@ -198,11 +203,7 @@ async function store(
   return answer;
 }
 
-async function tenantFor(
-  client: PoolClient,
-  viewer: Viewer,
-  targets: Targets,
-): Promise<TenantId> {
+async function tenantFor(client: PoolClient, viewer: Viewer, targets: Targets): Promise<TenantId> {
   if (viewer.tenant !== null) return viewer.tenant;
   const [first, second] = await tenantsOfTargets(client, targets);
   if (second !== undefined) {

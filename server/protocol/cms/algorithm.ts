@@ -99,15 +99,10 @@ function pssScheme(parameters: Element | null): SignatureScheme | null {
 /** Whether a key is of a type, size and curve that signatures are checked with. */
 export function keyIsUsable(key: KeyObject): boolean {
   const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
-  switch (key.asymmetricKeyType) {
-    case 'rsa':
-    case 'rsa-pss':
-      return modulusLength >= rsaBits.least && modulusLength <= rsaBits.most;
-    case 'ec':
-      return curves.has(namedCurve);
-    default:
-      return false;
-  }
+  const type = key.asymmetricKeyType;
+  if (type === 'ec') return curves.has(namedCurve);
+  const rsa = type === 'rsa' || type === 'rsa-pss';
+  return rsa && modulusLength >= rsaBits.least && modulusLength <= rsaBits.most;
 }
 
 /** Whether `signature` over `data` was made by the private half of `key`. Never throws. */

@@ -25,7 +25,7 @@ export function derSequence(...contents: readonly Uint8Array[]): Buffer {
 
 /** A SET OF: DER wants its elements sorted by their bytes (X.690, 11.6). */
 export function derSet(...contents: readonly Uint8Array[]): Buffer {
-  return der(tag.set, ...contents.toSorted(Buffer.compare));
+  return der(tag.set, ...contents.toSorted((one, other) => Buffer.compare(one, other)));
 }
 
 /** A context-specific constructed element `[number]`. */

@@ -63,12 +63,9 @@ function textOf(element: Element): string {
 
 /** RFC 4514, 2.4. Control characters become hexadecimal pairs, so that a log line stays one line. */
 function escaped(value: string): string {
-  return (
-    value
-      .replace(/["+,;<>\\]/g, '\\$&')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped.
-      .replace(/[\x00-\x1f\x7f]/g, (c) => `\\${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
-      .replace(/^[ #]/, '\\$&')
-      .replace(/(?<!\\) $/, '\\ ')
-  );
+  return value
+    .replace(/["+,;<>\\]/g, '\\$&')
+    .replace(/\p{Cc}/gu, (c) => `\\${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+    .replace(/^[ #]/, '\\$&')
+    .replace(/(?<!\\) $/, '\\ ');
 }

@@ -14,8 +14,7 @@ export interface Identifiers {
 const lengthLimit = 255;
 /** The user id of every Shared iPad user (Apple, TokenUpdate); only in this spelling. */
 const sharedIpadUserId = 'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF';
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are refused.
-const controlCharacter = /[\x00-\x1f\x7f]/;
+const controlCharacter = /\p{Cc}/u;
 
 /**
  * Which enrolment a message belongs to. The UDID goes before the EnrollmentID, and each has its own
@@ -52,7 +51,7 @@ function userEnrollment(device: string, user?: string): EnrollmentId {
 }
 
 function checked(id: string): string {
-  if (id.length > lengthLimit && [...id].length > lengthLimit) {
+  if (id.length > lengthLimit && Array.from(id).length > lengthLimit) {
     throw new Refusal(400, 'bad-identifier', 'The enrolment id is longer than 255 characters.');
   }
   if (controlCharacter.test(id)) {

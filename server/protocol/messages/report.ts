@@ -101,5 +101,5 @@ function text(value: PlistValue | undefined): string | undefined {
 }
 
 function tooLong(value: string): boolean {
-  return value.length > lengthLimit && [...value].length > lengthLimit;
+  return value.length > lengthLimit && Array.from(value).length > lengthLimit;
 }

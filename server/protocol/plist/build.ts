@@ -1,3 +1,4 @@
+import { forbiddenCharacter } from './markup.ts';
 import type { PlistValue } from './value.ts';
 import { isPlistDict } from './value.ts';
 
@@ -66,8 +67,6 @@ function number(value: number): string {
   return `<real>${value}</real>`;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what XML 1.0 (2.2) forbids.
-const forbidden = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
 const loneSurrogate = /\p{Surrogate}/u;
 const escapes: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -78,7 +77,7 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 function escaped(text: string): string {
-  if (forbidden.test(text) || loneSurrogate.test(text)) {
+  if (forbiddenCharacter.test(text) || loneSurrogate.test(text)) {
     throw new RangeError('A text holds a character that XML cannot carry.');
   }
   return /[&<>\r]/.test(text)

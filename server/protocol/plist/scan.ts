@@ -58,5 +58,5 @@ function pick<Wanted extends Readonly<Record<string, WantedType>>>(
     }
     if (typeof value === 'string') found[key] = value;
   }
-  return found as Scanned<Wanted>;
+  return found;
 }

@@ -152,9 +152,13 @@ class XmlReader {
         return readDate(markup.content(tag, true) ?? '');
       case 'data':
         return this.data(build);
-      default:
-        throw markup.syntax();
+      case 'dict':
+      case 'array':
+      case 'plist':
+      case 'key':
+        break;
     }
+    throw markup.syntax();
   }
 
   private data(build: boolean): Buffer | undefined {

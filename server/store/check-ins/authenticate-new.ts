@@ -88,7 +88,8 @@ export async function authenticateNewDevice(
       ? { outcome: 'known-device' }
       : { outcome: 'created', enrollmentKey: row.key };
   } catch (error) {
-    if (isUniqueViolation(error, 'device_certificate_pkey')) return { outcome: 'certificate-taken' };
+    if (isUniqueViolation(error, 'device_certificate_pkey'))
+      return { outcome: 'certificate-taken' };
     throw error;
   }
 }

@@ -140,4 +140,3 @@ values ('CertificateReplaced', $4, $3, $5, $1,
     ],
   });
 }
-

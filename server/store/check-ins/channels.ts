@@ -106,7 +106,11 @@ export async function ensureUserChannel(
   client: PoolClient,
   channel: EnrollmentId,
   device: BoundDevice,
-  names: { readonly userId: string | null; readonly shortName: string | null; readonly longName: string | null },
+  names: {
+    readonly userId: string | null;
+    readonly shortName: string | null;
+    readonly longName: string | null;
+  },
   at: Date,
 ): Promise<string> {
   const result = await client.query<{ key: string }>({
@@ -122,7 +126,15 @@ on conflict (id) do update set user_id = coalesce(excluded.user_id, enrollment.u
   user_long_name = coalesce(excluded.user_long_name, enrollment.user_long_name)
   where enrollment.device_key = excluded.device_key
 returning key`,
-    values: [channel.id, channel.kind, device.key, names.userId, names.shortName, names.longName, at],
+    values: [
+      channel.id,
+      channel.kind,
+      device.key,
+      names.userId,
+      names.shortName,
+      names.longName,
+      at,
+    ],
   });
   const row = result.rows[0];
   if (row === undefined) throw new Error(`channel ${channel.id} belongs to another device`);

@@ -25,7 +25,7 @@ export async function hasDatabase({ database }: Place): Promise<boolean> {
     version = (await fs.readFile(join(database, 'PG_VERSION'), 'utf8')).trim();
   } catch (error) {
     throw new StartupError(
-      `${database} is no database that can be read (${error instanceof Error ? error.message : error}). ` +
+      `${database} is no database that can be read (${error instanceof Error ? error.message : 'unknown reason'}). ` +
         'Start as the user who made it, or give another folder with --data-dir.',
     );
   }

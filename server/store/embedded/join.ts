@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client } from 'pg';
 import { sqlState } from '../unavailable.ts';
 import type { Address } from './address.ts';
 import { connectionTo } from './address.ts';
@@ -6,7 +6,7 @@ import type { Place } from './place.ts';
 
 /** What came of one try to connect. */
 export type Attempt =
-  | { readonly state: 'connected'; readonly client: pg.Client }
+  | { readonly state: 'connected'; readonly client: Client }
   /** Starting, recovering or shutting down: worth waiting for. */
   | { readonly state: 'busy'; readonly reason: string }
   | { readonly state: 'absent' };
@@ -19,7 +19,7 @@ const usersLock = 0x67_6d_64_6d;
  * connection holds a shared lock as long as it lives, so that nobody stops the server under it.
  */
 export async function tryJoin(place: Place, address: Address): Promise<Attempt> {
-  const client = new pg.Client({
+  const client = new Client({
     ...(await connectionTo(place, address, 'postgres')),
     application_name: 'graphmdm keeper',
     connectionTimeoutMillis: 10_000,
@@ -47,7 +47,7 @@ export async function tryJoin(place: Place, address: Address): Promise<Attempt> 
  * Whether this process is the last to use the server. After a yes nobody can join any more: who tries
  * waits for the lock until the server is gone, and then starts it anew.
  */
-export async function isLastUser(client: pg.Client): Promise<boolean> {
+export async function isLastUser(client: Client): Promise<boolean> {
   await client.query('select pg_advisory_unlock_shared($1)', [usersLock]);
   const { rows } = await client.query<{ last: boolean }>(
     'select pg_try_advisory_lock($1) as last',

@@ -76,7 +76,7 @@ export function makeFolder(folder: string): string {
     return realpathSync(folder);
   } catch (error) {
     throw new StartupError(
-      `The data folder ${folder} cannot be written (${error instanceof Error ? error.message : error}). ` +
+      `The data folder ${folder} cannot be written (${error instanceof Error ? error.message : 'unknown reason'}). ` +
         'Give --data-dir a folder that can be, or set DATABASE_URL to a PostgreSQL server.',
     );
   }

@@ -1,12 +1,7 @@
 import type { PoolClient } from 'pg';
 
 /** How a target leaves the queue without an answer. */
-export type EndReason =
-  | 'RE_ENROLLED'
-  | 'UNENROLLED'
-  | 'CLEARED'
-  | 'CANCELLED'
-  | 'EXPIRED';
+export type EndReason = 'RE_ENROLLED' | 'UNENROLLED' | 'CLEARED' | 'CANCELLED' | 'EXPIRED';
 
 /**
  * Ends everything that waits for these enrolments: each entry goes to history with its reason and an

@@ -27,8 +27,13 @@ export interface TargetCount {
 }
 
 /** The enabled enrolments that targets mean, as a condition over `enrollment e`. */
-function enabledTargets(targets: Targets, tenant: TenantId | null, firstParam: number): SqlCondition {
-  const filter = 'ids' in targets ? { ids: targets.ids } : 'filter' in targets ? targets.filter : {};
+function enabledTargets(
+  targets: Targets,
+  tenant: TenantId | null,
+  firstParam: number,
+): SqlCondition {
+  const filter =
+    'ids' in targets ? { ids: targets.ids } : 'filter' in targets ? targets.filter : {};
   const channels = 'ids' in targets ? 'ALL' : targets.channels;
   const condition = compileEnrollmentFilter(filter, { tenant, channels }, firstParam);
   return { sql: `(${condition.sql}) and e.enabled`, values: condition.values };
