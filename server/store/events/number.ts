@@ -16,9 +16,9 @@ export const numberAtOnce = 1000;
 //   Updating such a row follows the change as well and tests the condition again. That is why `seq is
 //   null` must be repeated there: without it a row would get a second number. The numbers meant for
 //   such rows stay unused. An event missing from an old snapshot is found by the next statement.
-// - `moved` changes the row that `stream` has locked. It takes the new value from a joined row, never
-//   from a sub-select in SET: when it has to follow a change, a joined row is kept as it is, but a
-//   sub-select would run again, and what changes data must not run twice.
+// - `moved` changes the row that `stream` has locked, to a value from a joined row, which stays what it
+//   was when the change has to be followed there too. `stream` has the newest value already, and
+//   nobody else can have changed it since.
 //
 // Order: an enrolment's later event is written after the earlier one has committed, so every snapshot
 // that has the later has the earlier too, with a lower id; and lower ids are taken first. The number
@@ -31,7 +31,7 @@ const text = (limit: number): string => `
 with waiting as materialized (
   select id from event where seq is null order by id limit ${limit}
 ), stream as materialized (
-  select last_seq from event_stream where exists (select from waiting)
+  select last_seq from event_stream where exists (select from waiting) for update skip locked
 ), next as materialized (
   select waiting.id, stream.last_seq + row_number() over (order by waiting.id) as seq
   from waiting, stream

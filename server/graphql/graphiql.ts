@@ -1,0 +1,72 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+
+/**
+ * GraphiQL in one page, with everything in it. The policy keeps a browser from fetching anything from
+ * anywhere else, whatever the page's scripts name.
+ */
+const policy = [
+  "default-src 'none'",
+  "script-src 'unsafe-inline' blob:",
+  'worker-src blob:',
+  "style-src 'unsafe-inline'",
+  'img-src data:',
+  'font-src data:',
+  "connect-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const firstOperation = `# The token goes into the headers below: { "Authorization": "Bearer <token>" }
+
+{
+  enrollments(first: 10) {
+    totalCount
+    edges { node { enrollmentId serialNumber deviceName enabled lastSeenAt } }
+  }
+}
+`;
+
+/** Whether a browser asks for a page, rather than a program for data. */
+export function wantsPage({ method, headers, url }: IncomingMessage): boolean {
+  const asks = (method === 'GET' || method === 'HEAD') && !/[?&]query=/.test(url ?? '');
+  return asks && (headers.accept ?? '').includes('text/html');
+}
+
+/** Makes the function that answers the page; it is rendered when first asked for. */
+export function createGraphiql(
+  endpoint: string,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  let made: Promise<{ plain: Buffer; zipped: Buffer }> | undefined;
+
+  async function make() {
+    const page = renderGraphiQL({
+      endpoint,
+      title: 'graphmdm',
+      defaultQuery: firstOperation,
+      headers: '{ "Authorization": "Bearer " }',
+      subscriptionsProtocol: 'GRAPHQL_SSE',
+    });
+    const plain = Buffer.from(page, 'utf8');
+    return { plain, zipped: await promisify(gzip)(plain) };
+  }
+
+  return async (request, response) => {
+    const { plain, zipped } = await (made ??= make());
+    const takesZipped = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+    const page = takesZipped ? zipped : plain;
+    response.writeHead(200, {
+      'Content-Type': 'text/html; charset=utf-8',
+      'Content-Length': page.length,
+      'Content-Security-Policy': policy,
+      'Referrer-Policy': 'no-referrer',
+      'X-Content-Type-Options': 'nosniff',
+      Vary: 'Accept, Accept-Encoding',
+      ...(takesZipped && { 'Content-Encoding': 'gzip' }),
+    });
+    response.end(request.method === 'HEAD' ? undefined : page);
+  };
+}

@@ -1,0 +1,63 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Access } from '../access/access.ts';
+import { Unauthenticated } from '../access/unauthenticated.ts';
+import { traceIdFrom, withTraceId } from '../model/trace.ts';
+import { createGraphiql, wantsPage } from './graphiql.ts';
+import type { OpenOperations } from './open-operations.ts';
+import type { GraphqlSettings } from './settings.ts';
+import { type Pipeline, endpoint } from './yoga.ts';
+
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/**
+ * Answers operations over HTTP: JSON, or server-sent events with `Accept: text/event-stream`. Nothing
+ * of a body is read before its sender has shown a token.
+ */
+export function createHttpHandler<Context extends object>(parts: {
+  readonly pipeline: Pipeline<Context>;
+  readonly access: Pick<Access, 'viewerOf'>;
+  readonly operations: OpenOperations;
+  readonly settings: GraphqlSettings;
+}): HttpHandler {
+  const { pipeline, access, operations, settings } = parts;
+  const graphiql = settings.graphiql ? createGraphiql(endpoint) : null;
+
+  async function operate(request: IncomingMessage, response: ServerResponse, traceId: string) {
+    try {
+      const viewer = await access.viewerOf(request.headers.authorization);
+      const { ended, release } = operations.open(viewer);
+      response.once('close', release);
+      await pipeline.yoga.handle(request, response, { operation: { viewer, traceId, ended } });
+    } catch (error) {
+      if (response.headersSent) throw error;
+      refuse(response, error, pipeline.mask);
+    }
+  }
+
+  return async (request, response) => {
+    if (graphiql && wantsPage(request)) return graphiql(request, response);
+    const traceId = traceIdFrom(header(request.headers['traceparent']));
+    return withTraceId(traceId, () => operate(request, response, traceId));
+  };
+}
+
+function refuse(
+  response: ServerResponse,
+  error: unknown,
+  mask: (error: unknown) => { toJSON(): unknown },
+): void {
+  const isCaller = error instanceof Unauthenticated;
+  const body = JSON.stringify({ errors: [mask(error).toJSON()] });
+  response.writeHead(isCaller ? 401 : 500, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+    // The body was not read, so the connection cannot go on.
+    Connection: 'close',
+    ...(isCaller && { 'WWW-Authenticate': 'Bearer' }),
+  });
+  response.end(body);
+}
+
+function header(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}

@@ -1,0 +1,46 @@
+import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
+import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth';
+import { maxDirectivesPlugin } from '@escape.tech/graphql-armor-max-directives';
+import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
+import { GraphQLError, NoSchemaIntrospectionCustomRule } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import type { Counter } from '../model/metrics.ts';
+
+/** How large an operation may be. Generous for people and programs, far below what hurts. */
+export const limits = { depth: 20, aliases: 30, directives: 30, tokens: 2_000 };
+
+/**
+ * Refuses operations that are too large, each with its code and HTTP 400, before anything runs.
+ * @param refused  counts refusals by code
+ */
+export function limitPlugins(refused: Counter): readonly Plugin[] {
+  // What the plugins say by themselves is "Syntax Error", under status 200.
+  const limit = (n: number, code: string, message: string) => ({
+    n,
+    onReject: [
+      () => {
+        refused({ code });
+        throw refusal(code, `${message} At most ${n} are taken.`);
+      },
+    ],
+  });
+  return [
+    maxTokensPlugin(limit(limits.tokens, 'TOO_MANY_TOKENS', 'The operation is too long.')),
+    maxDepthPlugin(limit(limits.depth, 'TOO_DEEP', 'The operation has too many levels.')),
+    maxAliasesPlugin(limit(limits.aliases, 'TOO_MANY_ALIASES', 'The operation has too many aliases.')),
+    maxDirectivesPlugin(
+      limit(limits.directives, 'TOO_MANY_DIRECTIVES', 'The operation has too many directives.'),
+    ),
+  ];
+}
+
+/** Keeps the schema to those who have its file. */
+export const noIntrospection: Plugin = {
+  onValidate({ addValidationRule }) {
+    addValidationRule(NoSchemaIntrospectionCustomRule);
+  },
+};
+
+function refusal(code: string, message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, http: { status: 400 } } });
+}

@@ -1,0 +1,61 @@
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { CursorError, UserError } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import { currentTraceId, newTraceId } from '../model/trace.ts';
+
+/**
+ * Makes of whatever was thrown what a caller may see: what he can mend stays as it is, with its code;
+ * everything else is logged and becomes INTERNAL_SERVER_ERROR with the trace id to ask about.
+ */
+export function createMask(log: Log): (error: unknown) => GraphQLError {
+  return (error) => {
+    const cause = causeOf(error);
+    const place = error instanceof GraphQLError ? placeOf(error) : {};
+    if (cause instanceof UserError) {
+      return new GraphQLError(cause.message, { ...place, extensions: extensionsOf(cause) });
+    }
+    if (error instanceof GraphQLError && cause instanceof GraphQLError) {
+      return withCode(error, cause);
+    }
+    const traceId = currentTraceId() ?? newTraceId();
+    log.error({ err: cause, traceId, path: place.path?.join('.') }, 'a GraphQL operation failed');
+    return new GraphQLError('Something went wrong here; the log tells more under this trace id.', {
+      ...place,
+      extensions: { code: 'INTERNAL_SERVER_ERROR', traceId },
+    });
+  };
+}
+
+/** What was thrown in the first place. */
+function causeOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError
+    ? causeOf(error.originalError)
+    : error;
+}
+
+function placeOf({ nodes, source, positions, path }: GraphQLError) {
+  return {
+    ...(nodes && { nodes }),
+    ...(source && { source }),
+    ...(positions && { positions }),
+    ...(path && { path }),
+  };
+}
+
+function extensionsOf(error: UserError): GraphQLFormattedError['extensions'] {
+  return {
+    code: error.code,
+    ...(error.path.length > 0 && { argumentPath: error.path }),
+    ...(error instanceof CursorError && { oldest: error.oldest }),
+  };
+}
+
+/** Errors about the operation itself come with a code only from some of those who make them. */
+function withCode(error: GraphQLError, cause: GraphQLError): GraphQLError {
+  if (error.extensions['code'] !== undefined) return error;
+  const code = cause.extensions['code'] ?? 'BAD_USER_INPUT';
+  return new GraphQLError(error.message, {
+    ...placeOf(error),
+    extensions: { ...error.extensions, code },
+  });
+}

@@ -1,0 +1,53 @@
+import type { GraphQLSchema } from 'graphql';
+import { createYoga } from 'graphql-yoga';
+import type { Log } from '../model/log.ts';
+import type { Metrics } from '../model/metrics.ts';
+import { limitPlugins, noIntrospection } from './limits.ts';
+import { createMask } from './mask.ts';
+import type { ContextOf, Operation } from './operation.ts';
+import type { GraphqlSettings } from './settings.ts';
+
+/** Where the graph is. */
+export const endpoint = '/graphql';
+
+export interface YogaParts<Context> {
+  readonly schema: GraphQLSchema;
+  readonly contextOf: ContextOf<Context>;
+  readonly settings: GraphqlSettings;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** The one pipeline that operations of both transports go through: limits, context, masking. */
+export function createPipeline<Context extends object>(parts: YogaParts<Context>) {
+  const { schema, contextOf, settings, log, metrics } = parts;
+  const mask = createMask(log);
+  const refused = metrics.counter(
+    'graphmdm_graphql_refused_total',
+    'Operations refused because they were too large.',
+    ['code'],
+  );
+  const yoga = createYoga<{ operation: Operation }, Context>({
+    schema,
+    graphqlEndpoint: endpoint,
+    context: ({ operation }) => contextOf(operation),
+    plugins: [
+      ...limitPlugins(refused),
+      ...(settings.introspection ? [] : [noIntrospection]),
+    ],
+    maskedErrors: { maskError: mask },
+    maxRequestBodySize: settings.bodyLimit,
+    // What has to be logged, the mask logs.
+    logging: false,
+    // We serve the page ourselves, before asking for a token.
+    graphiql: false,
+    landingPage: false,
+    // Yoga reads the whole upload into memory first.
+    multipart: false,
+    // Browsers of other sites have no business here: nothing is answered without a token.
+    cors: false,
+  });
+  return { yoga, mask };
+}
+
+export type Pipeline<Context extends object> = ReturnType<typeof createPipeline<Context>>;

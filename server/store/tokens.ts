@@ -1,0 +1,97 @@
+import type { Pool } from 'pg';
+import type { TenantId } from '../model/viewer.ts';
+
+type Queryable = Pick<Pool, 'query'>;
+
+/** An API token that is good now. What the caller holds is not in it, only its hash is kept. */
+export interface StoredToken {
+  readonly id: string;
+  readonly tenantId: TenantId | null;
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly expiresAt: Date | null;
+}
+
+interface Row {
+  readonly id: string;
+  readonly tenant_id: number | null;
+  readonly name: string;
+  readonly scopes: string[];
+  readonly expires_at: Date | null;
+}
+
+const columns = 'id, tenant_id, name, scopes, expires_at';
+const isGood = 'revoked_at is null and (expires_at is null or expires_at > now())';
+
+/** The good token with this hash, or null. */
+export async function findToken(db: Queryable, sha256: Buffer): Promise<StoredToken | null> {
+  const result = await db.query<Row>({
+    name: 'find-token',
+    text: `select ${columns} from api_token where sha256 = $1 and ${isGood}`,
+    values: [sha256],
+  });
+  const row = result.rows[0];
+  return row === undefined ? null : tokenOf(row);
+}
+
+/** Those of these tokens that are still good, by id. */
+export async function goodTokens(
+  db: Queryable,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, StoredToken>> {
+  const result = await db.query<Row>({
+    name: 'good-tokens',
+    text: `select ${columns} from api_token where id = any($1::uuid[]) and ${isGood}`,
+    values: [ids],
+  });
+  return new Map(result.rows.map((row) => [row.id, tokenOf(row)]));
+}
+
+/** Keeps a new token. */
+export async function insertToken(
+  db: Queryable,
+  token: StoredToken & { readonly sha256: Buffer },
+): Promise<void> {
+  await db.query(
+    `insert into api_token (id, tenant_id, name, sha256, scopes, expires_at)
+     values ($1, $2, $3, $4, $5, $6)`,
+    [token.id, token.tenantId, token.name, token.sha256, token.scopes, token.expiresAt],
+  );
+}
+
+/**
+ * Ends a token.
+ * @returns false when there is none with this id that was not ended before
+ */
+export async function revokeToken(db: Queryable, id: string): Promise<boolean> {
+  const result = await db.query(
+    'update api_token set revoked_at = now() where id = $1 and revoked_at is null',
+    [id],
+  );
+  return result.rowCount === 1;
+}
+
+/** Writes when tokens were last used, in one statement, never moving a time backwards. */
+export async function writeTokensUsed(
+  db: Queryable,
+  used: ReadonlyMap<string, Date>,
+): Promise<void> {
+  await db.query({
+    name: 'write-tokens-used',
+    text: `
+update api_token t set last_used_at = greatest(t.last_used_at, used.at)
+from unnest($1::uuid[], $2::timestamptz[]) as used (id, at)
+where t.id = used.id`,
+    values: [[...used.keys()], [...used.values()]],
+  });
+}
+
+function tokenOf(row: Row): StoredToken {
+  return {
+    id: row.id,
+    tenantId: row.tenant_id,
+    name: row.name,
+    scopes: row.scopes,
+    expiresAt: row.expires_at,
+  };
+}
