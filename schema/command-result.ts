@@ -108,6 +108,11 @@ export const CommandResult = builder.node(resultRef, {
   }),
 });
 
+const CommandResultConnection = builder.connectionObject(
+  { type: CommandResult, name: 'CommandResultConnection', description: 'A page of results.' },
+  { name: 'CommandResultEdge', description: 'A result in a list, with its position.' },
+);
+
 const ofEnrollmentCursor = cursorCodec<bigint>(
   'enrollment-results',
   (key) => [String(key)],
@@ -119,21 +124,24 @@ const ofEnrollments = batched<bigint, Page<ResultRow>, Stretch<bigint>>(
 );
 
 builder.prismaInterfaceField(Enrollment, 'results', (t) =>
-  t.connection({
-    type: CommandResult,
-    description:
-      'What became of the commands for it that have left its queue, in the order in which they ' +
-      'were made: `last: 20` are the newest.',
-    authScopes: { scope: 'commands:read' },
-    resolve: async ({ key }, args, context) => {
-      const stretch = stretchOf(args, ofEnrollmentCursor);
-      const page = await ofEnrollments(context, JSON.stringify(args), key, stretch);
-      return connectionOf(page ?? emptyPage, stretch, (node) => ({
-        cursor: ofEnrollmentCursor.encode(node.commandKey),
-        node,
-      }));
+  t.connection(
+    {
+      type: CommandResult,
+      description:
+        'What became of the commands for it that have left its queue, in the order in which they ' +
+        'were made: `last: 20` are the newest.',
+      authScopes: { scope: 'commands:read' },
+      resolve: async ({ key }, args, context) => {
+        const stretch = stretchOf(args, ofEnrollmentCursor);
+        const page = await ofEnrollments(context, JSON.stringify(args), key, stretch);
+        return connectionOf(page ?? emptyPage, stretch, (node) => ({
+          cursor: ofEnrollmentCursor.encode(node.commandKey),
+          node,
+        }));
+      },
     },
-  }),
+    CommandResultConnection,
+  ),
 );
 
 const ofCommandCursor = cursorCodec<bigint>(
@@ -147,18 +155,21 @@ const ofCommands = batched<bigint, Page<ResultRow>, Stretch<bigint>>(
 );
 
 builder.prismaObjectField(Command, 'results', (t) =>
-  t.connection({
-    type: CommandResult,
-    description: 'What became of it at the enrolments whose queues it has left.',
-    resolve: async ({ key }, args, context) => {
-      const stretch = stretchOf(args, ofCommandCursor);
-      const page = await ofCommands(context, JSON.stringify(args), key, stretch);
-      return connectionOf(page ?? emptyPage, stretch, (node) => ({
-        cursor: ofCommandCursor.encode(node.enrollmentKey),
-        node,
-      }));
+  t.connection(
+    {
+      type: CommandResult,
+      description: 'What became of it at the enrolments whose queues it has left.',
+      resolve: async ({ key }, args, context) => {
+        const stretch = stretchOf(args, ofCommandCursor);
+        const page = await ofCommands(context, JSON.stringify(args), key, stretch);
+        return connectionOf(page ?? emptyPage, stretch, (node) => ({
+          cursor: ofCommandCursor.encode(node.enrollmentKey),
+          node,
+        }));
+      },
     },
-  }),
+    CommandResultConnection,
+  ),
 );
 
 function namesIn(id: string): { enrollmentId: string; commandUuid: string } | null {

@@ -99,36 +99,44 @@ const EnqueueCommandPayload = builder
       queuedCount: t.exposeInt('queuedCount', {
         description: 'For how many enrolments it was queued.',
       }),
-      targets: t.connection({
-        type: Enrollment,
-        description: 'The first of these enrolments, at most 100, by id.',
-        resolve: async ({ sample }, args, context, info) => {
-          const stretch = stretchOf(args, enrollmentCursor);
-          const { after, before } = stretch;
-          const between = sample.filter(
-            (id) => (after === null || id > after) && (before === null || id < before),
-          );
-          const page = pageOfList(between, { ...stretch, after: null, before: null });
-          const byId = await findEnrollmentsById(context, page.rows, nodesQuery(context, info));
-          const found = page.rows.flatMap((id) => byId.get(id) ?? []);
-          return connectionOf({ rows: found, more: page.more }, stretch, (node) => ({
-            cursor: enrollmentCursor.encode(node.id),
-            node,
-          }));
+      targets: t.connection(
+        {
+          type: Enrollment,
+          description: 'The first of these enrolments, at most 100, by id.',
+          resolve: async ({ sample }, args, context, info) => {
+            const stretch = stretchOf(args, enrollmentCursor);
+            const { after, before } = stretch;
+            const between = sample.filter(
+              (id) => (after === null || id > after) && (before === null || id < before),
+            );
+            const page = pageOfList(between, { ...stretch, after: null, before: null });
+            const byId = await findEnrollmentsById(context, page.rows, nodesQuery(context, info));
+            const rows = page.rows.flatMap((id) => byId.get(id) ?? []);
+            return connectionOf({ rows, more: page.more }, stretch, (node) => ({
+              cursor: enrollmentCursor.encode(node.id),
+              node,
+            }));
+          },
         },
-      }),
-      refused: t.connection({
-        type: Refused,
-        description: 'The targets that it was not queued for, and why.',
-        resolve: ({ refused }, args) => {
-          const stretch = stretchOf(args, refusedCursor);
-          const places = refused.map((target, place) => ({ target, place }));
-          return connectionOf(pageOfList(places, stretch), stretch, ({ target, place }) => ({
-            cursor: refusedCursor.encode(place),
-            node: target,
-          }));
+        { name: 'EnrollmentConnection', description: 'A page of enrolments of any channel.' },
+        { name: 'EnrollmentEdge', description: 'An enrolment in a list, with its position.' },
+      ),
+      refused: t.connection(
+        {
+          type: Refused,
+          description: 'The targets that it was not queued for, and why.',
+          resolve: ({ refused }, args) => {
+            const stretch = stretchOf(args, refusedCursor);
+            const places = refused.map((target, place) => ({ target, place }));
+            return connectionOf(pageOfList(places, stretch), stretch, ({ target, place }) => ({
+              cursor: refusedCursor.encode(place),
+              node: target,
+            }));
+          },
         },
-      }),
+        { name: 'RefusedTargetConnection', description: 'A page of refused targets.' },
+        { name: 'RefusedTargetEdge', description: 'A refused target, with its position.' },
+      ),
       cursor: t.exposeString('cursor', {
         description: "The event stream's position from before: subscribe after it to miss nothing.",
       }),

@@ -1,5 +1,6 @@
 import type { Enrollment as EnrollmentRow } from '../generated/prisma/client.ts';
 import type { Page, Stretch } from '../server/store/read/keyset.ts';
+import { emptyPage } from '../server/store/read/keyset.ts';
 import { batched } from './batch.ts';
 import { builder } from './builder.ts';
 import { EnrollmentKindEnum, enrollmentKindOf } from './enrollment-kind.ts';
@@ -29,6 +30,7 @@ export const Enrollment = builder.prismaInterface('Enrollment', {
   description:
     'A channel through which a device is managed: the device itself, or one of its users. Told ' +
     'apart by `__typename`.',
+  interfaces: [builder.nodeInterfaceRef()],
   select: always,
   authScopes: readers,
   resolveType: ({ deviceKey }) => (deviceKey === null ? 'DeviceEnrollment' : 'UserChannel'),
@@ -199,20 +201,24 @@ const userChannelsOfLevel = batched<bigint, Page<EnrollmentRow>, UserChannelsOfL
 );
 
 builder.prismaObjectField(DeviceEnrollment, 'userChannels', (t) =>
-  t.connection({
-    type: UserChannel,
-    description: "The channels of the device's users, by enrolment id.",
-    resolve: async ({ key }, args, context, info) => {
-      const stretch = stretchOf(args, enrollmentCursor);
-      const query = nodesQuery(context, info);
-      const group = JSON.stringify([args, query]);
-      const page = await userChannelsOfLevel(context, group, key, { stretch, query });
-      return connectionOf(page ?? { rows: [], more: false }, stretch, (node) => ({
-        cursor: enrollmentCursor.encode(node.id),
-        node,
-      }));
+  t.connection(
+    {
+      type: UserChannel,
+      description: "The channels of the device's users, by enrolment id.",
+      resolve: async ({ key }, args, context, info) => {
+        const stretch = stretchOf(args, enrollmentCursor);
+        const query = nodesQuery(context, info);
+        const group = JSON.stringify([args, query]);
+        const page = await userChannelsOfLevel(context, group, key, { stretch, query });
+        return connectionOf(page ?? emptyPage, stretch, (node) => ({
+          cursor: enrollmentCursor.encode(node.id),
+          node,
+        }));
+      },
     },
-  }),
+    { name: 'UserChannelConnection', description: 'A page of user channels.' },
+    { name: 'UserChannelEdge', description: 'A user channel in a list, with its position.' },
+  ),
 );
 
 /** PostgreSQL knows no NUL in a text, so nothing is named with one. */

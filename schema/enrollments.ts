@@ -42,7 +42,7 @@ builder.queryField('enrollments', (t) =>
       },
     },
     {
-      name: 'EnrollmentConnection',
+      name: 'DeviceEnrollmentConnection',
       description: 'A page of devices.',
       fields: (field) => ({
         totalCount: field.int({
@@ -55,7 +55,7 @@ builder.queryField('enrollments', (t) =>
         }),
       }),
     },
-    { name: 'EnrollmentEdge', description: 'A device in a list, with its position.' },
+    { name: 'DeviceEnrollmentEdge', description: 'A device in a list, with its position.' },
   ),
 );
 

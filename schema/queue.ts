@@ -67,17 +67,21 @@ const queuesOfLevel = batched<bigint, Page<QueueRow>, Stretch<QueuePosition>>(
 );
 
 builder.prismaInterfaceField(Enrollment, 'queue', (t) =>
-  t.connection({
-    type: QueueEntry,
-    description: 'What may still be delivered to it, in the order of delivery.',
-    authScopes: { scope: 'commands:read' },
-    resolve: async ({ key }, args, context) => {
-      const stretch = stretchOf(args, queueCursor);
-      const page = await queuesOfLevel(context, JSON.stringify(args), key, stretch);
-      return connectionOf(page ?? emptyPage, stretch, (node) => ({
-        cursor: queueCursor.encode(node),
-        node,
-      }));
+  t.connection(
+    {
+      type: QueueEntry,
+      description: 'What may still be delivered to it, in the order of delivery.',
+      authScopes: { scope: 'commands:read' },
+      resolve: async ({ key }, args, context) => {
+        const stretch = stretchOf(args, queueCursor);
+        const page = await queuesOfLevel(context, JSON.stringify(args), key, stretch);
+        return connectionOf(page ?? emptyPage, stretch, (node) => ({
+          cursor: queueCursor.encode(node),
+          node,
+        }));
+      },
     },
-  }),
+    { name: 'QueueEntryConnection', description: 'A page of a queue.' },
+    { name: 'QueueEntryEdge', description: 'A command in a queue, with its position.' },
+  ),
 );

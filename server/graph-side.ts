@@ -1,23 +1,82 @@
 import type { Server } from 'node:http';
 import type { PrismaClient } from '../generated/prisma/client.ts';
+import { createAccess } from './access/access.ts';
 import type { Settings } from './config.ts';
 import type { Events } from './events/open.ts';
+import { createGraphql } from './graphql/graphql.ts';
+import { endpoint } from './graphql/yoga.ts';
 import type { Handler } from './http/app.ts';
 import type { MdmContext } from './mdm/context.ts';
-import type { PrometheusMetrics } from './observe/metrics.ts';
+import { commandBodyPlace, resultPlace } from './mdm/queue/deliver.ts';
+import { enqueueCommand } from './mdm/queue/enqueue.ts';
+import type { Metrics } from './model/metrics.ts';
+import { buildPlist } from './protocol/plist/build.ts';
+import { parsePlist } from './protocol/plist/parse.ts';
+import type { GraphServices } from '../schema/context.ts';
+import { schema } from '../schema/schema.ts';
+import { createLists } from './store/read/lists.ts';
 
+/** What integrators use. */
 export interface GraphSide {
   readonly routes: ReadonlyMap<string, Handler>;
   attach(server: Server): void;
   stop(): Promise<void>;
 }
 
-export function graphSide(_parts: {
+/** Puts the graph together: who calls, what they see, what they may do. */
+export function graphSide(parts: {
   readonly ctx: MdmContext;
   readonly prisma: PrismaClient;
   readonly events: Events;
   readonly settings: Settings;
-  readonly metrics: PrometheusMetrics;
+  readonly metrics: Metrics;
 }): GraphSide {
-  return { routes: new Map(), attach() {}, async stop() {} };
+  const { ctx, prisma, events, settings, metrics } = parts;
+  const { clock, log, keyring } = ctx;
+  const access = createAccess(ctx.graph, { clock, log });
+  const services: GraphServices = {
+    prisma,
+    lists: createLists(ctx.graph),
+    useCases: { enqueueCommand: (viewer, input) => enqueueCommand(ctx, viewer, input) },
+    events,
+    open: {
+      commandBody: ({ bytes, commandUuid, tenantId, sealed }) =>
+        sealed
+          ? keyring.open(commandBodyPlace(tenantId, commandUuid), bytes)
+          : Buffer.from(bytes),
+      result: ({ bytes, enrollmentId, commandUuid }) =>
+        keyring.open(resultPlace(enrollmentId, commandUuid), bytes),
+    },
+    plist: {
+      parse: (bytes) => parsePlist(bytes, { allowTrailing: true }),
+      build: buildPlist,
+    },
+  };
+  const graphql = createGraphql({
+    schema,
+    contextOf: (operation) => ({ ...services, ...operation, log }),
+    access,
+    settings: {
+      graphiql: settings.graphiql,
+      introspection: settings.introspection,
+      bodyLimit: settings.graphqlBodyLimit,
+    },
+    clock,
+    log,
+    metrics,
+  });
+  const handle: Handler = async (http) => {
+    http.respond = false;
+    await graphql.handle(http.req, http.res);
+  };
+  return {
+    routes: settings.disableApi ? new Map() : new Map([[endpoint, handle]]),
+    attach(server) {
+      if (!settings.disableApi) graphql.attach(server);
+    },
+    async stop() {
+      await graphql.stop();
+      await access.stop();
+    },
+  };
 }

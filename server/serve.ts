@@ -8,6 +8,7 @@ import { graphSide } from './graph-side.ts';
 import { createApp } from './http/app.ts';
 import { livez, readyz } from './http/health.ts';
 import { listen } from './http/listen.ts';
+import type { TlsFiles } from './http/tls.ts';
 import { startRecurring } from './jobs/every.ts';
 import { createLastSeen } from './mdm/last-seen.ts';
 import type { MdmContext } from './mdm/context.ts';
@@ -51,7 +52,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const { settings, log } = options;
   refuseContradictions(settings);
   const { host, port } = settings.listen;
-  const listener = await listen(host ?? undefined, port);
+  const listener = await listen(host ?? undefined, port, tlsFiles(settings), log);
   const stops: Stop[] = [{ name: 'http', timeout: 12_000, stop: () => listener.close(10_000) }];
   try {
     return await open(options, listener, stops);
@@ -68,6 +69,19 @@ function refuseContradictions(settings: Settings): void {
       '--event-retention must not be longer than --result-retention: events link to results.',
     );
   }
+  if (settings.disableMdm && settings.disableApi) {
+    throw new StartupError('--disable-mdm and --disable-api together leave nothing to serve.');
+  }
+}
+
+function tlsFiles({ tlsCert, tlsKey, tlsClientAuth }: Settings): TlsFiles | null {
+  if (tlsCert !== null && tlsKey !== null) {
+    return { cert: tlsCert, key: tlsKey, clientAuth: tlsClientAuth };
+  }
+  if (tlsCert !== null || tlsKey !== null || tlsClientAuth) {
+    throw new StartupError('TLS needs both --tls-cert and --tls-key.');
+  }
+  return null;
 }
 
 async function open(
@@ -121,6 +135,7 @@ async function open(
     clock,
     log,
     lastSeen,
+    retro: settings.retro,
     committed: () => events.committed(),
     currentCursor: () => events.currentCursor(),
   };
@@ -144,9 +159,10 @@ async function open(
   );
 
   let stopping = false;
+  const devices = deviceSide(ctx, settings, metrics);
   const app = createApp(
     new Map([
-      ...deviceSide(ctx, settings, metrics),
+      ...devices.routes,
       ...graph.routes,
       ['/livez', livez],
       [
@@ -169,6 +185,11 @@ async function open(
       ],
     ]),
     log,
+    async (http) => {
+      if (devices.authProxy === null || !http.path.startsWith(devices.authProxy.prefix)) return false;
+      await devices.authProxy.handle(http);
+      return true;
+    },
   );
   graph.attach(listener.server);
   listener.serve(app.callback());
@@ -184,7 +205,7 @@ async function open(
   const { port } = listener.address;
   return {
     port,
-    url: `http://localhost:${port}`,
+    url: `${settings.tlsCert === null ? 'http' : 'https'}://localhost:${port}`,
     async stop() {
       stopping = true;
       await shutDown(inOrder, log);

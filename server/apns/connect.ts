@@ -45,7 +45,7 @@ export async function connect(
   );
   return new Promise((resolve, reject) => {
     const abort = (): void => {
-      socket.destroy(signal.reason instanceof Error ? signal.reason : undefined);
+      socket.destroy(signal.reason instanceof Error ? signal.reason : new Error('given up'));
     };
     const settle = (end: () => void): void => {
       signal.removeEventListener('abort', abort);
@@ -54,6 +54,8 @@ export async function connect(
     };
     const failed = (error: Error): void => settle(() => reject(error));
     socket.once('error', failed);
+    // Whoever takes the socket listens too; one that nobody took must not end the process.
+    socket.on('error', () => {});
     socket.once('secureConnect', () => {
       if (socket.alpnProtocol === protocol || protocol === 'http/1.1') {
         settle(() => resolve(socket));

@@ -88,3 +88,18 @@ export function stopsTopic(outcome: PushOutcome): outcome is CertificateRefused 
 export function isAboutToken(outcome: PushOutcome): boolean {
   return outcome.kind === 'unregistered' || outcome.kind === 'bad-device-token';
 }
+
+/** A transient outcome that did not come as an answer. */
+export function transient(
+  apnsId: string,
+  reason: string,
+  more: { readonly mayHaveArrived?: boolean; readonly retryAfter?: number } = {},
+): Transient {
+  const { mayHaveArrived = false, retryAfter = null } = more;
+  return { kind: 'transient', status: null, reason, apnsId, retryAfter, mayHaveArrived };
+}
+
+/** The outcome of a push that is not sent because its topic's certificate is known to be refused. */
+export function certificateRefused(apnsId: string, problem: CertificateProblem): CertificateRefused {
+  return { kind: 'certificate-refused', status: null, reason: problem, apnsId, problem };
+}

@@ -61,6 +61,88 @@ export const table = {
     default: false,
     help: 'Refuse device messages signed with SHA-1. Many Apple devices still sign so.',
   }),
+  certHeader: optional('cert-header', {
+    schema: values.headerName,
+    expected: 'the name of a header',
+    help: 'Header in which a proxy names the device certificate (RFC 9440, or URL-escaped PEM). Mdm-Signature is then not looked at.',
+  }),
+  trustedProxies: list('trusted-proxies', {
+    schema: values.network,
+    expected: 'addresses or networks such as 10.0.0.0/8',
+    help: 'From whom --cert-header is believed. Default: this machine only.',
+  }),
+  tlsCert: optional('tls-cert', {
+    schema: values.file,
+    expected: 'a PEM file',
+    help: 'Certificate (with its chain) of the server’s own TLS; read again when it changes.',
+  }),
+  tlsKey: optional('tls-key', {
+    schema: values.file,
+    expected: 'a PEM file',
+    help: 'Key of --tls-cert.',
+  }),
+  tlsClientAuth: onOff('tls-client-auth', {
+    schema: values.truth,
+    default: false,
+    help: 'Ask devices for their certificate in TLS; one that shows none still signs its messages.',
+  }),
+  checkin: onOff('checkin', {
+    schema: values.truth,
+    default: false,
+    help: 'Take check-ins on /checkin and reports on /mdm, instead of both on /mdm.',
+  }),
+  retro: onOff('retro', {
+    schema: values.truth,
+    default: false,
+    help: 'Let a migrated enrolment without a certificate be bound to the first one it shows.',
+  }),
+  dm: optional('dm', {
+    schema: values.upstreamUrl,
+    expected: 'an https:// or http:// URL',
+    help: 'Server that answers declarative management; Endpoint is resolved against this URL.',
+  }),
+  dmSendHmacKey: optional('dm-send-hmac-key', {
+    schema: values.hmacKey,
+    expected: 'a key',
+    secret: true,
+    help: 'Signs what --dm is sent (X-Hmac-Signature).',
+  }),
+  dmRecvHmacKey: optional('dm-recv-hmac-key', {
+    schema: values.hmacKey,
+    expected: 'a key',
+    secret: true,
+    help: 'Demands that the answers of --dm are signed.',
+  }),
+  getTokenUrl: list('get-token-url', {
+    schema: values.tokenServiceUrl,
+    expected: 'TYPE=URL, such as com.apple.maid=https://tokens.example.com/maid',
+    help: 'Who makes the tokens that devices ask for, by TokenServiceType.',
+  }),
+  authProxyUrl: optional('auth-proxy-url', {
+    schema: values.upstreamUrl,
+    expected: 'an https:// or http:// URL',
+    help: 'Target of /authproxy/: requests of enrolled devices are passed on to it.',
+  }),
+  uaZlDc: onOff('ua-zl-dc', {
+    schema: values.truth,
+    default: false,
+    help: 'Answer UserAuthenticate with an empty challenge instead of declining it.',
+  }),
+  disableMdm: onOff('disable-mdm', {
+    schema: values.truth,
+    default: false,
+    help: 'Serve no devices.',
+  }),
+  disableApi: onOff('disable-api', {
+    schema: values.truth,
+    default: false,
+    help: 'Serve no graph: devices only.',
+  }),
+  dump: onOff('dump', {
+    schema: values.truth,
+    default: false,
+    help: 'Write device messages and their answers to the log, secrets masked.',
+  }),
   secretKey: list('secret-key', {
     schema: values.secretKey,
     expected: '32 bytes in base64 or hex',

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseKey } from '../secrets/key-file.ts';
 import { isStrongToken } from '../secrets/token.ts';
@@ -78,6 +79,40 @@ export const baseUrl = parsed<string>((text) => {
     return null;
   return url.origin + url.pathname.replace(/\/+$/, '');
 });
+
+/** An upstream server: https or http, without credentials or fragment. */
+export const upstreamUrl = parsed<URL>((text) => {
+  const url = urlFrom(text);
+  if (!url || !/^https?:$/.test(url.protocol) || url.hash !== '') return null;
+  return url.username === '' && url.password === '' ? url : null;
+});
+
+/** Who makes the tokens of one service. */
+export interface TokenServiceUrl {
+  readonly tokenServiceType: string;
+  readonly url: URL;
+}
+
+export const tokenServiceUrl = parsed<TokenServiceUrl>((text) => {
+  const [, tokenServiceType = '', address = ''] = /^([\w.-]+)=(.+)$/.exec(text) ?? [];
+  const url = upstreamUrl.safeParse(address);
+  return url.success ? { tokenServiceType, url: url.data } : null;
+});
+
+/** An HTTP header's name (RFC 9110, §5.1). */
+export const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,100}$/);
+
+/** An address or a network, such as 10.0.0.0/8. */
+export const network = parsed<string>((text) => {
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIP(address);
+  const size = bits === undefined ? 0 : Number(bits);
+  if (family === 0 || more.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits))) return null;
+  return size <= (family === 4 ? 32 : 128) ? text : null;
+});
+
+export const hmacKey = z.string().min(1);
+export const file = z.string().min(1);
 
 const urlOf = (protocols: RegExp) =>
   parsed<string>((text) => {

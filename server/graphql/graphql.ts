@@ -42,8 +42,9 @@ export function createGraphql<Context extends object>(parts: {
     handle: createHttpHandler({ pipeline, access, operations, settings }),
     attach: webSocket.attach,
     async stop() {
-      operations.stop();
+      // First the sockets: a subscription on one that completes would not come back by itself.
       await webSocket.stop();
+      operations.stop();
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
-import type { Context as SocketContext, SubscribePayload } from 'graphql-ws';
+import type { OperationResult, Context as SocketContext, SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from '../access/access.ts';
@@ -19,6 +19,9 @@ import { type Pipeline, endpoint } from './yoga.ts';
 /** Codes of the graphql-transport-ws protocol, and ours where it has none. */
 const closeCodes = { unauthorized: 4401, tooSlow: 4413 };
 
+/** How long clients get to answer that a socket closes, in milliseconds. */
+const farewell = 2_000;
+
 /** Operations on one socket at once. */
 const operationsAtMost = 200;
 
@@ -34,7 +37,7 @@ interface Caller extends Lease {
   readonly viewer: Viewer;
 }
 
-type Run = (args: ExecutionArgs) => unknown;
+type Run = (args: ExecutionArgs) => OperationResult;
 
 export interface WebSocketSide {
   /** Serves WebSockets of this HTTP server at the graph's address. */
@@ -149,7 +152,12 @@ export function createWebSocketSide<Context extends object>(parts: {
       sockets.on('wsClientError', (error) => log.debug({ err: error }, 'a bad WebSocket request'));
     },
     async stop() {
+      // Who does not answer the close would hold the shutdown up.
+      const cancel = clock.setTimer(farewell, () => {
+        for (const client of sockets.clients) client.terminate();
+      });
       await served.dispose();
+      cancel();
     },
   };
 }

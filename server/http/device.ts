@@ -1,5 +1,4 @@
 import type { Context } from 'koa';
-import type { VerifiedCertificate } from '../model/identity.ts';
 import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { Refusal } from '../model/refusal.ts';
@@ -8,6 +7,7 @@ import type { Clock } from '../model/clock.ts';
 import type { Arrival } from '../mdm/check-in/message.ts';
 import { type CheckInReply, plistReply } from '../mdm/check-in/reply.ts';
 import { readBody } from './body.ts';
+import type { Identify } from './identify.ts';
 import { plainError } from './plain-error.ts';
 
 /** Apple's documents: check-ins carry this type, everything else on the ServerURL is a report. */
@@ -16,12 +16,23 @@ const checkInType = 'application/x-apple-aspen-mdm-checkin';
 /** A device's messages are small; results of inventory commands reach a few MiB. */
 const bodyLimit = 10 * 1024 * 1024;
 
+/** Shows a device's message, or what it was answered with (the message comes along to tell what). */
+export type Dump = (what: {
+  readonly direction: 'in' | 'out';
+  readonly kind: 'check-in' | 'report';
+  readonly message: Buffer;
+  readonly answer?: { readonly status: number; readonly body: Buffer };
+}) => void;
+
 export interface DeviceRouteOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Who signed. @throws {Refusal} */
-  readonly identify: (request: Context, body: Buffer, at: Date) => VerifiedCertificate;
+  readonly identify: Identify;
+  /** What this path takes: both, told apart by their Content-Type, or one of them whatever it says. */
+  readonly takes: 'both' | 'check-ins' | 'reports';
+  /** Shown every message and its answer, when the operator wants to see them. */
+  readonly dump: Dump | null;
   /** @returns the reply, or null for an empty 200 */
   readonly takeCheckIn: (arrival: Arrival) => Promise<CheckInReply | null>;
   /** @returns the next command's bytes, or null for an empty 200 */
@@ -51,21 +62,28 @@ export function deviceRoute(options: DeviceRouteOptions): (ctx: Context) => Prom
 
   return async (ctx) => {
     const started = performance.now();
-    const isCheckIn = (ctx.get('Content-Type') || '').startsWith(checkInType);
+    const isCheckIn =
+      options.takes === 'check-ins' ||
+      (options.takes === 'both' && ctx.get('Content-Type').startsWith(checkInType));
     const kind = isCheckIn ? 'check-in' : 'report';
     const traceId = traceIdFrom(ctx.get('traceparent') || undefined);
     await withTraceId(traceId, async () => {
       try {
         const body = await readBody(ctx.req, bodyLimit);
+        options.dump?.({ direction: 'in', kind, message: body });
         const at = clock.now();
-        const certificate = options.identify(ctx, body, at);
+        const certificate = options.identify.certificate(ctx, body, at);
         const arrival: Arrival = { body, certificate, at, traceId, urlParams: firstValues(ctx) };
-        if (isCheckIn) {
-          answer(ctx, await options.takeCheckIn(arrival));
-        } else {
-          const command = await options.takeReport(arrival);
-          answer(ctx, command === null ? null : plistReply(command));
-        }
+        const reply = isCheckIn
+          ? await options.takeCheckIn(arrival)
+          : commandReply(await options.takeReport(arrival));
+        answer(ctx, reply);
+        options.dump?.({
+          direction: 'out',
+          kind,
+          message: body,
+          answer: { status: ctx.status, body: reply?.body ?? Buffer.alloc(0) },
+        });
       } catch (error) {
         refuse(ctx, error);
       }
@@ -94,6 +112,10 @@ export function deviceRoute(options: DeviceRouteOptions): (ctx: Context) => Prom
     log.error({ err: error, path: ctx.path }, 'device message failed');
     plainError(ctx, 500);
   }
+}
+
+function commandReply(command: Buffer | null): CheckInReply | null {
+  return command === null ? null : plistReply(command);
 }
 
 function answer(ctx: Context, reply: CheckInReply | null): void {

@@ -1,6 +1,9 @@
 import { type RequestListener, type Server, createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { StartupError } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import { followTls, readTls, type TlsFiles } from './tls.ts';
 
 /** A port that is taken, before there is anything to answer with. */
 export interface Listener {
@@ -19,14 +22,30 @@ export interface Listener {
  * Takes the port, so that a second start on it ends before it has touched anything.
  * @throws {StartupError} the port is taken, or may not be used
  */
-export async function listen(host: string | undefined, port: number): Promise<Listener> {
+export async function listen(
+  host: string | undefined,
+  port: number,
+  tls: TlsFiles | null,
+  log: Log,
+): Promise<Listener> {
   let handler: RequestListener = (request, response) => {
     if (request.url === '/livez') return response.writeHead(200).end('{"status":"alive"}');
     return response.writeHead(503, { 'Retry-After': '5' }).end('Service Unavailable\n');
   };
-  const server = createServer({ maxHeaderSize: 64 * 1024 }, (request, response) =>
-    handler(request, response),
-  );
+  const common = { maxHeaderSize: 64 * 1024 };
+  const answer: RequestListener = (request, response) => handler(request, response);
+  let stopFollowing = (): void => {};
+  let server: Server;
+  if (tls === null) {
+    server = createServer(common, answer);
+  } else {
+    const secure = createTlsServer(
+      { ...common, ...readTls(tls), requestCert: tls.clientAuth, rejectUnauthorized: false },
+      answer,
+    );
+    stopFollowing = followTls(secure, tls, log);
+    server = secure;
+  }
   // Proxies and devices keep connections for long; closing one that is being reused is a reset to them.
   server.keepAliveTimeout = 620_000;
   server.headersTimeout = 60_000;
@@ -49,6 +68,7 @@ export async function listen(host: string | undefined, port: number): Promise<Li
       handler = next;
     },
     async close(ms) {
+      stopFollowing();
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });

@@ -11,6 +11,12 @@ import { renewalDelivered } from '../store/check-ins/renewal.ts';
 import { appendEvent } from '../store/events/append.ts';
 import type { Arrival } from './check-in/message.ts';
 
+/** What the operator decided about certificates. */
+export interface BindingPolicy {
+  /** Whether a migrated device without a certificate is bound to the first one that it shows. */
+  readonly retro: boolean;
+}
+
 /** What a certificate is to a device. */
 export type Standing = 'current' | 'pending' | 'foreign';
 
@@ -43,6 +49,8 @@ export async function isRenewal(
  * - A renewal may come without an Authenticate; then the evidence for it makes the certificate current.
  * - A device that is heard with its old certificate, with no TokenUpdate since it authenticated with
  *   a new one, is enabled again: its profile update failed.
+ * - A migrated device that has no certificate yet is bound to the first one, if the policy says so. An
+ *   id that never enrolled is not: anybody of the same authority could take it.
  *
  * The device's row is locked until the transaction ends.
  * @throws {Refusal} 409: never enrolled, or the certificate is not this device's
@@ -51,6 +59,7 @@ export async function proveDevice(
   client: PoolClient,
   deviceId: string,
   arrival: Arrival,
+  policy: BindingPolicy,
 ): Promise<BoundDevice> {
   const device = await lockDevice(client, deviceId);
   if (device === null) {
@@ -58,7 +67,12 @@ export async function proveDevice(
   }
   switch (standingOf(device, arrival.certificate.sha256)) {
     case 'foreign':
-      await bindRenewal(client, device, arrival);
+      if (policy.retro && device.currentHash === null && device.pendingHash === null) {
+        await record(client, device, arrival);
+        return makeCurrent(client, device, arrival);
+      }
+      if (!(await isRenewal(client, device, arrival))) throw notBound(device, arrival);
+      await record(client, device, arrival);
       return makeCurrent(client, { ...device, renewing: true }, arrival);
     case 'pending':
       return makeCurrent(client, device, arrival);
@@ -67,23 +81,15 @@ export async function proveDevice(
   }
 }
 
-async function bindRenewal(
-  client: PoolClient,
-  device: BoundDevice,
-  arrival: Arrival,
-): Promise<void> {
-  const { certificate, at } = arrival;
-  if (
-    (await isRenewal(client, device, arrival)) &&
-    (await recordCertificate(client, device.key, certificate, at))
-  ) {
-    return;
+async function record(client: PoolClient, device: BoundDevice, arrival: Arrival): Promise<void> {
+  if (!(await recordCertificate(client, device.key, arrival.certificate, arrival.at))) {
+    throw notBound(device, arrival);
   }
-  throw new Refusal(
-    409,
-    'certificate-not-bound',
-    `certificate ${certificate.sha256.toString('hex')} is not bound to ${device.id}`,
-  );
+}
+
+function notBound(device: BoundDevice, { certificate }: Arrival): Refusal {
+  const hash = certificate.sha256.toString('hex');
+  return new Refusal(409, 'certificate-not-bound', `certificate ${hash} is not bound to ${device.id}`);
 }
 
 async function makeCurrent(

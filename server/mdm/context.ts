@@ -14,6 +14,8 @@ export interface MdmContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly lastSeen: LastSeen;
+  /** Whether a migrated device without a certificate is bound to the first one that it shows. */
+  readonly retro: boolean;
   /** To be called after each commit that appended events. Cheap, never fails. */
   readonly committed: () => void;
   /** The event stream's position now; what commits later comes after it. */

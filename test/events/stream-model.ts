@@ -21,7 +21,8 @@ export interface StreamModel extends EventStore {
   wanted(interest: Interest, after: bigint): NumberedEvent[];
 }
 
-export function streamModel(): StreamModel {
+/** @param latencies turns of the event loop that statements take, one after the other, again and again */
+export function streamModel(latencies: readonly number[] = [1]): StreamModel {
   const events: NumberedEvent[] = [];
   let waiting: Partial<NumberedEvent>[] = [];
   let id = '6f1d1f0e-6f0a-4c7e-9d9a-0d3a1a0c5b11';
@@ -32,8 +33,9 @@ export function streamModel(): StreamModel {
   let statements = 0;
 
   async function statement(): Promise<void> {
+    const turns = latencies[statements % latencies.length] ?? 1;
     statements += 1;
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let n = 0; n < turns; n += 1) await new Promise<void>((resolve) => setImmediate(resolve));
     if (failing) throw new Error('the database is gone');
   }
 
@@ -72,12 +74,14 @@ export function streamModel(): StreamModel {
       return { numbered: taken.length, lastSeq, busy: false, more: taken.length === 1000 };
     },
     async readStream() {
+      const now = { id, lastSeq, oldestSeq };
       await statement();
-      return { id, lastSeq, oldestSeq };
+      return now;
     },
     async readEvents({ after, upTo, limit, tenant = null, filter = {} }) {
+      const now = [...events];
       await statement();
-      return events
+      return now
         .filter((event) => event.seq > after && event.seq <= upTo)
         .filter((event) => isWanted({ tenant, filter }, event))
         .slice(0, limit);

@@ -22,7 +22,7 @@ export async function checkOut(
   const { enrollment } = message;
   const { at, traceId } = arrival;
   const key = await withTransaction(ctx.hot, async (client) => {
-    const device = await proveDevice(client, enrollment.deviceId, arrival);
+    const device = await proveDevice(client, enrollment.deviceId, arrival, ctx);
     let left = [device.key];
     if (isUserChannel(enrollment.kind)) {
       const channel = await lockChannel(client, enrollment.id);

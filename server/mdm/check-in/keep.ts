@@ -32,7 +32,7 @@ export async function keepCheckIn<Result>(
 ): Promise<Result> {
   const { enrollment } = sender;
   const done = await withTransaction(ctx.hot, async (client) => {
-    const device = await proveDevice(client, enrollment.deviceId, arrival);
+    const device = await proveDevice(client, enrollment.deviceId, arrival, ctx);
     const channel = isUserChannel(enrollment.kind)
       ? await lockChannel(client, enrollment.id)
       : device;

@@ -47,7 +47,7 @@ export async function tokenUpdate(
   const key =
     (await updateToken(ctx.hot, row)) ??
     (await withTransaction(ctx.hot, async (client) => {
-      const device = await proveDevice(client, enrollment.deviceId, arrival);
+      const device = await proveDevice(client, enrollment.deviceId, arrival, ctx);
       // A device in Setup Assistant enrols anew, whatever its certificate looked like.
       if (device.renewing && message.awaitingConfiguration === true && !user) {
         await reEnroll(client, device, arrival);

@@ -89,7 +89,7 @@ async function prove(
   makeChannel: boolean,
 ): Promise<boolean> {
   const enabled = await withTransaction(ctx.hot, async (client) => {
-    const device = await proveDevice(client, enrollment.deviceId, arrival);
+    const device = await proveDevice(client, enrollment.deviceId, arrival, ctx);
     if (makeChannel && isUserChannel(enrollment.kind)) {
       const names = { userId: null, shortName: null, longName: null };
       await ensureUserChannel(client, enrollment, device, names, arrival.at);

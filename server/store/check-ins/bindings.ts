@@ -1,4 +1,4 @@
-import type { PoolClient } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { VerifiedCertificate } from '../../model/identity.ts';
 
 /** A device channel as the certificate policy sees it; the row stays locked for the transaction. */
@@ -139,4 +139,19 @@ values ('CertificateReplaced', $4, $3, $5, $1,
       device.renewing,
     ],
   });
+}
+
+/** The id of the device that a certificate is bound to now, as its current or its pending one. */
+export async function enrollmentOfCertificate(
+  pool: Pool,
+  sha256: Buffer,
+): Promise<string | null> {
+  const result = await pool.query<{ id: string }>({
+    name: 'enrollment-of-certificate',
+    text: `
+select e.id from device_certificate d join enrollment e on e.key = d.device_key
+where d.sha256 = $1 and $1 in (e.cert_hash, e.pending_cert_hash)`,
+    values: [sha256],
+  });
+  return result.rows[0]?.id ?? null;
 }
