@@ -2,7 +2,7 @@ import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
-import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import ScopeAuthPlugin, { type AuthFailure } from '@pothos/plugin-scope-auth';
 import type PrismaTypes from '../generated/pothos.ts';
 import { getDatamodel } from '../generated/pothos.ts';
 import { ForbiddenError } from '../server/model/errors.ts';
@@ -40,20 +40,27 @@ export const builder = new SchemaBuilder<{
       scope: (scope) => viewer.scopes.has(scope),
       anyToken: true,
     }),
-    unauthorizedError: (_parent, _context, _info, { failure }) =>
-      new ForbiddenError(
+    unauthorizedError: (_parent, _context, _info, { failure }) => {
+      const missing = scopesIn(failure).map((scope) => `"${scope}"`);
+      return new ForbiddenError(
         'FORBIDDEN',
-        'kind' in failure && failure.kind === 'AuthScope'
-          ? `The token lacks the scope "${String(failure.parameter)}".`
-          : 'The token does not allow this.',
-      ),
+        missing.length === 0
+          ? 'The token does not allow this.'
+          : `The token lacks the scope ${missing.join(' or ')}.`,
+      );
+    },
   },
   relay: relayOptions,
   prisma: {
     client: (context) => context.prisma,
     dmmf: getDatamodel(),
-    onUnusedQuery: 'error',
     defaultConnectionSize: 20,
     maxConnectionSize: 100,
   },
 });
+
+/** The scopes that a rule found missing. */
+function scopesIn(failure: AuthFailure): readonly string[] {
+  if ('failures' in failure) return failure.failures.flatMap(scopesIn);
+  return failure.kind === 'AuthScope' ? [String(failure.parameter)] : [];
+}

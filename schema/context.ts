@@ -1,6 +1,7 @@
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { redact } from '../server/catalogue/redact.ts';
 import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-types.ts';
+import type { UnenrollInput, UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';
 import type { EventFilter, NumberedEvent } from '../server/model/events.ts';
 import type { Log } from '../server/model/log.ts';
 import type { TenantId, Viewer } from '../server/model/viewer.ts';
@@ -52,6 +53,7 @@ export interface OpenSealed {
 /** The writes that the graph offers. They throw the errors of `server/model/errors.ts`. */
 export interface UseCases {
   enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
+  unenroll(viewer: Viewer, input: UnenrollInput): Promise<UnenrollResult>;
 }
 
 /** What is the same for every operation; made in `main.ts`. */

@@ -42,6 +42,19 @@ const EnqueueCommandInput = builder.inputType('EnqueueCommandInput', {
         'For commands that wipe, lock, un-enrol or shut people out, sent to a filter or to all: the ' +
         '`queuedCount` of a dry run. If more would be reached, nothing is done.',
     }),
+    priority: t.int({
+      required: true,
+      defaultValue: 0,
+      description: 'Higher goes first, from -1000 to 1000; equal ones in the order they were queued.',
+    }),
+    notBefore: t.field({
+      type: 'DateTime',
+      description: 'Not delivered before this time. At once when absent.',
+    }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      description: 'Not delivered after this time: then it ends, with the reason EXPIRED.',
+    }),
     idempotencyKey: t.string({
       description:
         'A key of your own for this request: within 24 hours, the same key with the same input is ' +
@@ -177,6 +190,11 @@ builder.mutationField('enqueueCommand', (t) =>
         validateOnly: input.validateOnly,
         expectedCount: input.expectedCount ?? null,
         idempotencyKey: input.idempotencyKey ?? null,
+        timing: {
+          priority: input.priority,
+          notBefore: input.notBefore ?? null,
+          expiresAt: input.expiresAt ?? null,
+        },
       });
       const refused = answer.refused.map((one) => ({ ...one, id: given.get(one.id) ?? one.id }));
       return { ...answer, refused };

@@ -107,6 +107,20 @@ export const EnrollmentReEnabled = builder
     }),
   });
 
+export const UnenrollRequested = builder
+  .objectRef<EventItem>(eventTypeName('UnenrollRequested'))
+  .implement({
+    description: 'Somebody asked for a device to be told to un-enrol at its next contact.',
+    interfaces: [Event],
+    fields: (t) => ({
+      method: t.string({
+        nullable: true,
+        description: 'How it is told: `UNRECOGNIZED_DEVICE` or `UNAUTHORIZED`.',
+        resolve: textOf('method'),
+      }),
+    }),
+  });
+
 export const CertificateReplaced = builder
   .objectRef<EventItem>(eventTypeName('CertificateReplaced'))
   .implement({

@@ -7,6 +7,7 @@ import './command-result.ts';
 import './queue.ts';
 import './event.ts';
 import './enqueue-command.ts';
+import './unenroll.ts';
 import './subscriptions.ts';
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';

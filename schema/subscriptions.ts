@@ -24,6 +24,7 @@ import {
   EnrollmentAuthenticated,
   EnrollmentCheckedOut,
   EnrollmentReEnabled,
+  UnenrollRequested,
   EnrollmentReEnrolled,
   EnrollmentTokenUpdated,
 } from './event-enrollment.ts';
@@ -39,6 +40,7 @@ const EventStreamItem = builder.unionType('EventStreamItem', {
     EnrollmentTokenUpdated,
     EnrollmentCheckedOut,
     EnrollmentReEnabled,
+    UnenrollRequested,
     CertificateReplaced,
     UserAuthenticateReceived,
     BootstrapTokenSet,

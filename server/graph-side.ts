@@ -9,6 +9,7 @@ import type { Handler } from './http/app.ts';
 import type { MdmContext } from './mdm/context.ts';
 import { commandBodyPlace, resultPlace } from './mdm/queue/deliver.ts';
 import { enqueueCommand } from './mdm/queue/enqueue.ts';
+import { unenroll } from './mdm/unenroll/unenroll.ts';
 import type { Metrics } from './model/metrics.ts';
 import { buildPlist } from './protocol/plist/build.ts';
 import { parsePlist } from './protocol/plist/parse.ts';
@@ -37,7 +38,10 @@ export function graphSide(parts: {
   const services: GraphServices = {
     prisma,
     lists: createLists(ctx.graph),
-    useCases: { enqueueCommand: (viewer, input) => enqueueCommand(ctx, viewer, input) },
+    useCases: {
+      enqueueCommand: (viewer, input) => enqueueCommand(ctx, viewer, input),
+      unenroll: (viewer, input) => unenroll(ctx, viewer, input),
+    },
     events,
     open: {
       commandBody: ({ bytes, commandUuid, tenantId, sealed }) =>

@@ -12,6 +12,7 @@ import type { TlsFiles } from './http/tls.ts';
 import { startRecurring } from './jobs/every.ts';
 import { createLastSeen } from './mdm/last-seen.ts';
 import type { MdmContext } from './mdm/context.ts';
+import { endExpiredCommands } from './mdm/queue/expiry.ts';
 import { sweep } from './mdm/retention/sweep.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { StartupError } from './model/errors.ts';
@@ -154,6 +155,7 @@ async function open(
         every: 600,
         run: (signal) => sweep(database.graph, retention, signal),
       },
+      { name: 'expiry', every: 15, run: (signal) => endExpiredCommands(ctx, signal) },
     ],
     { clock, log },
   );

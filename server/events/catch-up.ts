@@ -48,9 +48,7 @@ export function createCatchUp(reads: EventReads, atOnce = 4): CatchUp {
 
   return (interest, streamId, after, stillWanted) =>
     inTurn(async () =>
-      stillWanted()
-        ? read(interest, streamId, after)
-        : { events: [], upTo: after, atEnd: false },
+      stillWanted() ? read(interest, streamId, after) : { events: [], upTo: after, atEnd: false },
     );
 }
 

@@ -130,9 +130,7 @@ export function openSubscription(
   async function behind(streamId: string): Promise<CaughtUp> {
     for (;;) {
       try {
-        return await mailbox.until(
-          parts.catchUp(member, streamId, member.position, () => isOpen),
-        );
+        return await mailbox.until(parts.catchUp(member, streamId, member.position, () => isOpen));
       } catch (error) {
         if (error instanceof MailboxClosed || error instanceof UserError) throw error;
         parts.log.error({ err: error }, 'A subscription could not catch up; trying again');

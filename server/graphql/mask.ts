@@ -14,7 +14,7 @@ export function createMask(log: Log): (error: unknown) => GraphQLError {
     if (cause instanceof UserError) {
       return new GraphQLError(cause.message, { ...place, extensions: extensionsOf(cause) });
     }
-    if (error instanceof GraphQLError && cause instanceof GraphQLError) {
+    if (error instanceof GraphQLError && cause instanceof GraphQLError && !isBuilders(cause)) {
       return withCode(error, cause);
     }
     const traceId = currentTraceId() ?? newTraceId();
@@ -58,4 +58,9 @@ function withCode(error: GraphQLError, cause: GraphQLError): GraphQLError {
     ...placeOf(error),
     extensions: { ...error.extensions, code },
   });
+}
+
+/** What the schema's builder says of itself; of its own errors only one kind is about the input. */
+function isBuilders({ name }: GraphQLError): boolean {
+  return name.startsWith('Pothos') && name !== 'PothosValidationError';
 }

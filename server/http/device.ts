@@ -3,6 +3,7 @@ import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { Refusal } from '../model/refusal.ts';
 import { traceIdFrom, withTraceId } from '../model/trace.ts';
+import { Unenroll, type UnenrollAnswer } from '../model/unenroll.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Arrival } from '../mdm/check-in/message.ts';
 import { type CheckInReply, plistReply } from '../mdm/check-in/reply.ts';
@@ -44,8 +45,8 @@ export interface DeviceRouteOptions {
 /**
  * The ServerURL: check-ins by their Content-Type, everything else as a report.
  *
- * It answers 200, or 400, 409, 410, 413, 500, 502, 503, and never 401, 403 or a redirect: a device
- * un-enrols on 401 (Apple, "MDM protocol errors").
+ * It answers 200, or 400, 409, 410, 413, 500, 502, 503, and never a redirect. A device
+ * un-enrols on 401, or 403 with Apple's code: only one that is to un-enrol is answered so.
  */
 export function deviceRoute(options: DeviceRouteOptions): (ctx: Context) => Promise<void> {
   const { clock, log, metrics } = options;
@@ -93,6 +94,11 @@ export function deviceRoute(options: DeviceRouteOptions): (ctx: Context) => Prom
   };
 
   function refuse(ctx: Context, error: unknown): void {
+    if (error instanceof Unenroll) {
+      log.warn({ answer: error.answer, path: ctx.path }, error.message);
+      tellToUnenroll(ctx, error.answer);
+      return;
+    }
     if (error instanceof Refusal) {
       const fields = { reason: error.code, status: error.status, addr: ctx.ip, path: ctx.path };
       log.warn(fields, `device refused: ${error.message}`);
@@ -112,6 +118,16 @@ export function deviceRoute(options: DeviceRouteOptions): (ctx: Context) => Prom
     log.error({ err: error, path: ctx.path }, 'device message failed');
     plainError(ctx, 500);
   }
+}
+
+/** Apple, `mdm/errors/unrecognized.device.yaml`; systems before it know 401 only. */
+function tellToUnenroll(ctx: Context, answer: UnenrollAnswer): void {
+  if (answer === 'UNAUTHORIZED') {
+    plainError(ctx, 401);
+    return;
+  }
+  ctx.status = 403;
+  ctx.body = { code: 'com.apple.unrecognized.device' };
 }
 
 function commandReply(command: Buffer | null): CheckInReply | null {

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import { Refusal } from '../model/refusal.ts';
+import { Unenroll, type UnenrollAnswer } from '../model/unenroll.ts';
 import {
   type BoundDevice,
   lockDevice,
@@ -42,6 +43,24 @@ export async function isRenewal(
 }
 
 /**
+ * `proveBinding`, for every message but the one that says goodbye: a device that is to un-enrol is told
+ * so instead.
+ * @throws {Refusal} 409: never enrolled, or the certificate is not this device's
+ * @throws {Unenroll} somebody asked for this device to be un-enrolled
+ */
+export async function proveDevice(
+  client: PoolClient,
+  deviceId: string,
+  arrival: Arrival,
+  policy: BindingPolicy,
+): Promise<BoundDevice> {
+  const device = await proveBinding(client, deviceId, arrival, policy);
+  const answer = unenrollAnswer(device.disabledReason);
+  if (answer !== null) throw new Unenroll(answer, device.id);
+  return device;
+}
+
+/**
  * Demands that a message's certificate is the device's, and does what being heard with it implies:
  *
  * - A new certificate is only pending after an Authenticate (Apple: the payload need not be installed
@@ -55,7 +74,7 @@ export async function isRenewal(
  * The device's row is locked until the transaction ends.
  * @throws {Refusal} 409: never enrolled, or the certificate is not this device's
  */
-export async function proveDevice(
+export async function proveBinding(
   client: PoolClient,
   deviceId: string,
   arrival: Arrival,
@@ -79,6 +98,12 @@ export async function proveDevice(
     case 'current':
       return reviveFailedReEnrollment(client, device, arrival);
   }
+}
+
+/** What a device's state says it has to be answered with, if it is to un-enrol. */
+function unenrollAnswer(disabledReason: string | null): UnenrollAnswer | null {
+  if (disabledReason === 'UNENROLL_UNRECOGNIZED_DEVICE') return 'UNRECOGNIZED_DEVICE';
+  return disabledReason === 'UNENROLL_UNAUTHORIZED' ? 'UNAUTHORIZED' : null;
 }
 
 async function record(client: PoolClient, device: BoundDevice, arrival: Arrival): Promise<void> {

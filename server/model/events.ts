@@ -10,6 +10,7 @@ export const eventTypes = [
   'EnrollmentTokenUpdated',
   'EnrollmentCheckedOut',
   'EnrollmentReEnabled',
+  'UnenrollRequested',
   'CertificateReplaced',
   'UserAuthenticateReceived',
   'BootstrapTokenSet',

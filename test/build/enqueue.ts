@@ -4,8 +4,8 @@ const mutation = `
 mutation Enqueue($ids: [ID!]!, $plist: String!) {
   enqueueCommand(input: { targets: { ids: $ids }, command: { plist: $plist } }) {
     __typename
-    ... on MutationEnqueueCommandSuccess { data { queuedCount } }
-    ... on UserError { code message }
+    ... on EnqueueCommandPayload { queuedCount }
+    ... on Error { code message }
   }
 }`;
 

@@ -60,7 +60,10 @@ export function consume(
 }
 
 /** Turns the event loop until the condition holds. */
-export async function until(condition: () => boolean, meanwhile: () => void = () => {}): Promise<void> {
+export async function until(
+  condition: () => boolean,
+  meanwhile: () => void = () => {},
+): Promise<void> {
   while (!condition()) {
     meanwhile();
     await new Promise<void>((resolve) => setImmediate(resolve));

@@ -23,7 +23,7 @@ export async function ask(
     method: 'POST',
     headers: {
       'Content-Type': 'application/json',
-      Accept: 'application/json',
+      Accept: 'application/graphql-response+json',
       ...(token !== null && { Authorization: `Bearer ${token}` }),
     },
     body: JSON.stringify({ query, variables }),

@@ -94,7 +94,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       return new Device({ address, ...more, facts, identity });
     },
     async stop() {
-      await sender.close();
+      sender.close();
       await running.stop();
       if (options.store === undefined) await store.drop();
       rmSync(folder, { recursive: true, force: true });

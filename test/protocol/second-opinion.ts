@@ -2,7 +2,7 @@ import { webcrypto } from 'node:crypto';
 import * as asn1js from 'asn1js';
 import * as pkijs from 'pkijs';
 
-const engine = new pkijs.CryptoEngine({ name: 'node', crypto: webcrypto });
+const engine = new pkijs.CryptoEngine({ name: 'node', crypto: globalThis.crypto });
 pkijs.setEngine('node', engine);
 
 /** What pkijs says of a detached signature over `body`. It throws where it could say no: that is no. */

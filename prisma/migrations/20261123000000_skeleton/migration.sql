@@ -118,6 +118,7 @@ CREATE TABLE "queue_entry" (
 -- A report, a cancellation and a command's list of targets name the command, not its urgency.
 CREATE UNIQUE INDEX "queue_entry_command_key_enrollment_key_key"
   ON "queue_entry" ("command_key", "enrollment_key");
+CREATE INDEX "queue_entry_expires_at_idx" ON "queue_entry" ("expires_at") WHERE "expires_at" IS NOT NULL;
 
 -- History: every target that left the queue. `status` is the device's own word, null as long as it
 -- has not answered; `ended` says how the target left.

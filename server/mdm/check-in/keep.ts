@@ -3,7 +3,7 @@ import type { EventData, EventType } from '../../model/events.ts';
 import { isUserChannel } from '../../model/enrollment.ts';
 import type { CheckInSender } from '../../protocol/messages/check-in.ts';
 import type { BoundDevice } from '../../store/check-ins/bindings.ts';
-import { lockChannel } from '../../store/check-ins/channels.ts';
+import { lockUserChannel } from '../../store/check-ins/channels.ts';
 import { appendCheckIn } from '../../store/check-ins/check-in-row.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import { proveDevice } from '../binding.ts';
@@ -22,7 +22,7 @@ export interface KeptCheckIn<Result> {
 /**
  * Proves who sent a check-in, does its effect, keeps the message and appends its event: all in one
  * transaction. What a user channel that was never seen sends is kept with its device.
- * @throws {Refusal} 409 when the device is unknown or the certificate is not its own
+ * @throws {Refusal} 409 when the device is unknown, or certificate or channel is not its own
  */
 export async function keepCheckIn<Result>(
   ctx: MdmContext,
@@ -34,7 +34,7 @@ export async function keepCheckIn<Result>(
   const done = await withTransaction(ctx.hot, async (client) => {
     const device = await proveDevice(client, enrollment.deviceId, arrival, ctx);
     const channel = isUserChannel(enrollment.kind)
-      ? await lockChannel(client, enrollment.id)
+      ? await lockUserChannel(client, enrollment.id, device.key)
       : device;
     const enrollmentKey = channel?.key ?? device.key;
     const result = await kept.effect(client, device);

@@ -10,7 +10,21 @@ export interface EnqueueInput {
   /** Demanded for destructive commands to a filter or to all: how many a dry run found. */
   readonly expectedCount: number | null;
   readonly idempotencyKey: string | null;
+  readonly timing: CommandTiming;
 }
+
+/** When a command's turn comes, and when it is over. */
+export interface CommandTiming {
+  /** Higher goes first; 0 is ordinary. From -1000 to 1000. */
+  readonly priority: number;
+  /** Not delivered before; null: at once. */
+  readonly notBefore: Date | null;
+  /** Not delivered after, and ended then as expired; null: never. */
+  readonly expiresAt: Date | null;
+}
+
+/** An ordinary command: in its turn, at once, for ever. */
+export const ordinaryTiming: CommandTiming = { priority: 0, notBefore: null, expiresAt: null };
 
 /** A target that the command was not queued for, and why. */
 export interface RefusedTarget {

@@ -27,7 +27,7 @@ import type { MdmContext } from '../context.ts';
 import { canonicalJson, inputHash, once } from '../idempotency.ts';
 import { commandBodyPlace } from './deliver.ts';
 import { renewsMdmProfile } from './mdm-profile.ts';
-import type { EnqueueAnswer, EnqueueInput, RefusedTarget } from './enqueue-types.ts';
+import type { CommandTiming, EnqueueAnswer, EnqueueInput, RefusedTarget } from './enqueue-types.ts';
 
 interface Command {
   readonly uuid: string;
@@ -55,6 +55,7 @@ export async function enqueueCommand(
     throw new ForbiddenError('MISSING_SCOPE', 'This needs a token with the scope commands:write.');
   }
   const command = commandOf(input.plist);
+  checkTiming(input.timing, ctx.clock.now());
   const cursor = await ctx.currentCursor();
   if (input.validateOnly) {
     return withTransaction(ctx.graph, (client) => preview(client, viewer, input, command, cursor));
@@ -71,6 +72,7 @@ export async function enqueueCommand(
           targets: input.targets,
           plist: createHash('sha256').update(input.plist).digest('hex'),
           expectedCount: input.expectedCount,
+          timing: input.timing,
         },
       },
       () => store(ctx, client, viewer, input, command, cursor),
@@ -104,6 +106,23 @@ function commandOf(plist: Buffer): Command {
   const renewal =
     requestType === 'InstallProfile' && isPlistDict(inner) && renewsMdmProfile(inner['Payload']);
   return { uuid: commandUuid, requestType, renewal, body: plist };
+}
+
+function checkTiming({ priority, notBefore, expiresAt }: CommandTiming, now: Date): void {
+  if (!Number.isInteger(priority) || Math.abs(priority) > 1_000) {
+    throw new ValidationError('BAD_PRIORITY', 'priority is a whole number from -1000 to 1000.', [
+      'input',
+      'priority',
+    ]);
+  }
+  const from = notBefore !== null && notBefore > now ? notBefore : now;
+  if (expiresAt !== null && expiresAt <= from) {
+    throw new ValidationError(
+      'EXPIRES_TOO_EARLY',
+      'expiresAt lies in the past or before notBefore, so the command could never be delivered.',
+      ['input', 'expiresAt'],
+    );
+  }
 }
 
 function demandExpectedCount(input: EnqueueInput, command: Command): void {
@@ -164,6 +183,7 @@ async function store(
       renewal: command.renewal,
       bodySha256,
       targetsSha256,
+      ...input.timing,
       createdBy: viewer.actor,
       traceId: currentTraceId() ?? null,
       at: ctx.clock.now(),

@@ -1,6 +1,6 @@
 import { type EnrollmentId, isUserChannel } from '../../model/enrollment.ts';
 import type { Report } from '../../protocol/messages/report.ts';
-import { ensureUserChannel } from '../../store/check-ins/channels.ts';
+import { ensureUserChannel, notItsChannel } from '../../store/check-ins/channels.ts';
 import { idle } from '../../store/hot/idle.ts';
 import { notNow } from '../../store/hot/not-now.ts';
 import type { StoredCommand } from '../../store/hot/next-command.ts';
@@ -18,7 +18,7 @@ import { commandBytes, resultPlace } from './deliver.ts';
  * The usual way is one statement. Only a device that is not known, is disabled, or signs with another
  * certificate than its current one goes through a transaction first.
  * @returns the next command exactly as it was enqueued, or null when there is nothing to do now
- * @throws {Refusal} 409 when the device is unknown or the certificate is not its own
+ * @throws {Refusal} 409 when the device is unknown, or certificate or channel is not its own
  */
 export async function takeReport(
   ctx: MdmContext,
@@ -61,7 +61,9 @@ async function poll(
     answer = await idle(ctx.hot, enrollment.id, arrival.certificate.sha256);
   }
   // A user channel may poll before its first TokenUpdate: its device is proved, it has no queue yet.
-  return answer === null ? null : handOver(ctx, answer, arrival);
+  if (answer === null) return null;
+  if (!answer.certificateCurrent) throw notItsChannel(enrollment.id);
+  return handOver(ctx, answer, arrival);
 }
 
 async function handOver(

@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { createHash, sign } from 'node:crypto';
-import { readCertificate } from './certificate.ts';
+import { sign } from 'node:crypto';
 import {
   berIndefinite,
   derContext,
@@ -11,10 +10,9 @@ import {
   derSequence,
   derSet,
   derTime,
-  der,
 } from './der-write.ts';
 import { oid } from './oids.ts';
-import { sha256SignatureAlgorithm } from './x509-write.ts';
+import { signerIdOf, writeSignedData } from './signed-data-write.ts';
 import { tag } from './ber.ts';
 
 /** What `signDetached` signs, and with what. */
@@ -69,39 +67,8 @@ function appleStyle({ body, key, certificate, intermediates = [] }: Signing): Bu
   );
 }
 
-function modernStyle({ body, key, certificate, intermediates = [], signingTime }: Signing): Buffer {
-  const digest = derSequence(derOid(oid.sha256));
-  const attributes = derSet(
-    attribute(oid.contentType, derOid(oid.data)),
-    attribute(oid.messageDigest, derOctets(createHash('sha256').update(body).digest())),
-    ...(signingTime === undefined ? [] : [attribute(oid.signingTime, derTime(signingTime))]),
-  );
-  // They are signed as a SET, and sent with the tag [0] in its place (RFC 5652, 5.4).
-  const sent = Buffer.from(attributes);
-  sent[0] = 0xa0;
-  const signer = derSequence(
-    derInteger(1),
-    signerIdOf(certificate),
-    digest,
-    sent,
-    sha256SignatureAlgorithm(key),
-    derOctets(sign('sha256', attributes, key)),
-  );
-  const signedData = derSequence(
-    derInteger(1),
-    derSet(digest),
-    derSequence(derOid(oid.data)),
-    derContext(0, certificate, ...intermediates),
-    derSet(signer),
-  );
-  return derSequence(derOid(oid.signedData), derContext(0, signedData));
-}
-
-function attribute(type: string, value: Buffer): Buffer {
-  return derSequence(derOid(type), derSet(value));
-}
-
-function signerIdOf(certificate: Buffer): Buffer {
-  const { issuerDer, serial } = readCertificate(certificate);
-  return derSequence(issuerDer, der(tag.integer, serial));
+function modernStyle({ body, signingTime, ...signer }: Signing): Buffer {
+  const attributes =
+    signingTime === undefined ? [] : [{ type: oid.signingTime, value: derTime(signingTime) }];
+  return writeSignedData({ ...signer, content: body, attached: false, attributes });
 }

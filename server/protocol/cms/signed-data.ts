@@ -95,7 +95,8 @@ function signerOf(element: Element) {
   };
 }
 
-function signerIdOf(element: Element | undefined): SignerId {
+/** How a SignerInfo names its signer, or a RecipientInfo its recipient. @throws {BerError} */
+export function signerIdOf(element: Element | undefined): SignerId {
   if (element?.tag === 0x80) return { subjectKeyId: contentOf(element) };
   const [issuer, serial, more] = childrenOf(expectTag(element, tag.sequence));
   if (more !== undefined) throw new BerError('the signer is named by too many parts');

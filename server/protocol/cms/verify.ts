@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Digest } from './algorithm.ts';
 import { digestNamed, schemeNamed, signatureHolds } from './algorithm.ts';
 import type { Element } from './ber.ts';
-import { BerError, bytesOf, childrenOf, expectTag, octetsOf, oidOf, tag, timeOf } from './ber.ts';
+import { readAttributes, singleValue } from './attributes.ts';
+import { BerError, bytesOf, expectTag, octetsOf, oidOf, tag, timeOf } from './ber.ts';
 import { oid } from './oids.ts';
 import type { SignedData } from './signed-data.ts';
 
@@ -78,21 +79,13 @@ function attributesProblem(
 ): SignatureVerdict | null {
   // The signature covers the attributes' DER; other encodings we would have to guess back.
   if (attributes.indefinite) return 'bad-attributes';
-  const values = new Map<string, Element>();
-  for (const attribute of childrenOf(attributes)) {
-    const [type, set, more] = childrenOf(expectTag(attribute, tag.sequence));
-    const name = oidOf(type);
-    const [value, another] = childrenOf(expectTag(set, tag.set));
-    if (more !== undefined || values.has(name)) return 'bad-attributes';
-    const single =
-      name === oid.contentType || name === oid.messageDigest || name === oid.signingTime;
-    if (single && another !== undefined) return 'bad-attributes';
-    if (value !== undefined) values.set(name, value);
+  const values = readAttributes(attributes);
+  if (oidOf(singleValue(values, oid.contentType)) !== oid.data) return 'bad-attributes';
+  const stated = expectTag(singleValue(values, oid.messageDigest), tag.octetString);
+  if (!octetsOf(stated).equals(createHash(digest).update(body).digest())) {
+    return 'signature-mismatch';
   }
-  if (oidOf(values.get(oid.contentType)) !== oid.data) return 'bad-attributes';
-  const messageDigest = octetsOf(expectTag(values.get(oid.messageDigest), tag.octetString));
-  if (!messageDigest.equals(createHash(digest).update(body).digest())) return 'signature-mismatch';
-  const time = values.get(oid.signingTime);
+  const time = singleValue(values, oid.signingTime);
   if (time !== undefined) {
     const signedAt = timeOf(time);
     if (signedAt < signer.notBefore || signedAt > signer.notAfter) return 'bad-signing-time';

@@ -48,7 +48,9 @@ export interface CertificateContent {
   readonly keyUsage?: readonly KeyUsage[];
   /** Object identifiers of purposes, see `oid`. */
   readonly extendedKeyUsage?: readonly string[];
-  /** Big-endian bytes. @default 16 random bytes */
+  /** GeneralNames (RFC 5280, 4.2.1.6), DER. */
+  readonly subjectAltName?: Buffer;
+  /** Big-endian bytes. @default random */
   readonly serial?: Uint8Array;
 }
 
@@ -61,8 +63,27 @@ const subjectOids: readonly (readonly [keyof Subject, string])[] = [
   ['userId', oid.userId],
 ];
 
+/** A certificate before its signature. */
+export interface UnsignedCertificate {
+  /** What is to be signed. */
+  readonly tbs: Buffer;
+  /** AlgorithmIdentifier of the signature to come, DER. */
+  readonly algorithm: Buffer;
+}
+
 /** Writes and signs (SHA-256) an X.509 version 3 certificate. @returns DER */
 export function issueCertificate(content: CertificateContent): Buffer {
+  const unsigned = writeCertificate(content);
+  return withSignature(unsigned, sign('sha256', unsigned.tbs, content.issuerKey));
+}
+
+/** Puts a certificate and its signature together. @returns DER */
+export function withSignature({ tbs, algorithm }: UnsignedCertificate, signature: Buffer): Buffer {
+  return derSequence(tbs, algorithm, derBits(signature));
+}
+
+/** Writes an X.509 version 3 certificate without signing it, so that it can be looked over before. */
+export function writeCertificate(content: CertificateContent): UnsignedCertificate {
   const { issuer, issuerKey } = content;
   const subject = Buffer.isBuffer(content.subject) ? content.subject : writeName(content.subject);
   const publicKeyDer = content.publicKey.export({ format: 'der', type: 'spki' });
@@ -78,9 +99,9 @@ export function issueCertificate(content: CertificateContent): Buffer {
     derSequence(derTime(content.notBefore), derTime(content.notAfter)),
     subject,
     publicKeyDer,
-    derContext(3, derSequence(...extensions(content, ownKeyId, authorityKeyId))),
+    derContext(3, derSequence(...extensions(content, subject, ownKeyId, authorityKeyId))),
   );
-  return derSequence(tbs, algorithm, derBits(sign('sha256', tbs, issuerKey)));
+  return { tbs, algorithm };
 }
 
 /** A Name with one attribute in each set; country as PrintableString, everything else UTF-8. */
@@ -107,8 +128,13 @@ export function keyIdOf(publicKeyDer: Buffer): Buffer {
   return createHash('sha1').update(bitsOf(bits)).digest();
 }
 
-function extensions(content: CertificateContent, ownKeyId: Buffer, authorityKeyId: Buffer) {
-  const { ca = false, keyUsage, extendedKeyUsage } = content;
+function extensions(
+  content: CertificateContent,
+  subject: Buffer,
+  ownKeyId: Buffer,
+  authorityKeyId: Buffer,
+) {
+  const { ca = false, keyUsage, extendedKeyUsage, subjectAltName } = content;
   const written = [
     extension(oid.subjectKeyId, false, derOctets(ownKeyId)),
     extension(oid.authorityKeyId, false, derSequence(der(0x80, authorityKeyId))),
@@ -122,10 +148,16 @@ function extensions(content: CertificateContent, ownKeyId: Buffer, authorityKeyI
     const purposes = derSequence(...extendedKeyUsage.map(derOid));
     written.push(extension(oid.extendedKeyUsage, false, purposes));
   }
+  if (subjectAltName !== undefined) {
+    // Critical where it is the only name (RFC 5280, 4.2.1.6).
+    const onlyName = childrenOf(readWhole(subject)).length === 0;
+    written.push(extension(oid.subjectAltName, onlyName, subjectAltName));
+  }
   return written;
 }
 
-function extension(id: string, critical: boolean, value: Buffer): Buffer {
+/** One Extension (RFC 5280, 4.1). @param value  its DER, wrapped here */
+export function extension(id: string, critical: boolean, value: Buffer): Buffer {
   return derSequence(derOid(id), ...(critical ? [derBoolean(true)] : []), derOctets(value));
 }
 
@@ -139,9 +171,9 @@ function usageBits(usages: readonly KeyUsage[]): Buffer {
   return derBits(bytes, 7 - (highest & 7));
 }
 
-/** 127 random bits: positive, never zero, at most 16 octets. */
-function newSerial(): Buffer {
-  const serial = randomBytes(16);
+/** 18 octets, of which 142 bits are random: positive, never zero, within the 20 of RFC 5280. */
+export function newSerial(): Buffer {
+  const serial = randomBytes(18);
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
   return serial;
 }

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { EnrollmentId } from '../../model/enrollment.ts';
+import { Refusal } from '../../model/refusal.ts';
 import type { BoundDevice } from './bindings.ts';
 import type { DeviceFacts } from './check-in-row.ts';
 
@@ -101,6 +102,7 @@ where key = $1`,
  * Makes sure that a user channel exists under its device, carrying the device's certificates. It is
  * not enabled by this.
  * @returns its key
+ * @throws {Refusal} 409 when the id is another device's
  */
 export async function ensureUserChannel(
   client: PoolClient,
@@ -137,38 +139,41 @@ returning key`,
     ],
   });
   const row = result.rows[0];
-  if (row === undefined) throw new Error(`channel ${channel.id} belongs to another device`);
+  if (row === undefined) throw notItsChannel(channel.id);
   return row.key;
 }
 
-/** Any channel, locked for the transaction. */
-export interface LockedChannel {
-  readonly key: string;
-  readonly enabled: boolean;
-  readonly checkedOut: boolean;
-  readonly tenantId: number;
+/** Ids are joined from parts that devices choose: `A:B` may also be the whole id of another device. */
+export function notItsChannel(id: string): Refusal {
+  return new Refusal(409, 'not-its-channel', `${id} is not a channel of the device that names it`);
 }
 
-/** Reads and locks any channel by its id. */
-export async function lockChannel(client: PoolClient, id: string): Promise<LockedChannel | null> {
-  const result = await client.query<{
-    key: string;
-    enabled: boolean;
-    checked_out: boolean;
-    tenant_id: number;
-  }>({
-    name: 'lock-channel',
+/** A user channel, locked for the transaction. */
+export interface LockedChannel {
+  readonly key: string;
+  readonly checkedOut: boolean;
+}
+
+/**
+ * Reads and locks a user channel of a device.
+ * @returns null when it was never seen
+ * @throws {Refusal} 409 when the id is another device's
+ */
+export async function lockUserChannel(
+  client: PoolClient,
+  id: string,
+  deviceKey: string,
+): Promise<LockedChannel | null> {
+  const result = await client.query<{ key: string; checked_out: boolean; own: boolean }>({
+    name: 'lock-user-channel',
     text: `
-select key, enabled, coalesce(disabled_reason = 'CHECKED_OUT', false) as checked_out, tenant_id
+select key, coalesce(disabled_reason = 'CHECKED_OUT', false) as checked_out,
+  device_key is not distinct from $2 as own
 from enrollment where id = $1 for update`,
-    values: [id],
+    values: [id, deviceKey],
   });
   const row = result.rows[0];
   if (row === undefined) return null;
-  return {
-    key: row.key,
-    enabled: row.enabled,
-    checkedOut: row.checked_out,
-    tenantId: row.tenant_id,
-  };
+  if (!row.own) throw notItsChannel(id);
+  return { key: row.key, checkedOut: row.checked_out };
 }

@@ -6,7 +6,9 @@ import type { StoredCheckIn } from './check-in-row.ts';
 // through a transaction.
 const text = `
 with before as materialized (
-  select key, enabled from enrollment where id = $1 and cert_hash = $2 for update
+  select key, enabled from enrollment
+  where id = $1 and cert_hash = $2 and coalesce(disabled_reason, '') not like 'UNENROLL%'
+  for update
 ), channel as (
   update enrollment e set
     topic = $3, push_token = $4, push_magic = $5,

@@ -25,13 +25,14 @@ export const numberAtOnce = 1000;
 // is computed inside the ordered, materialised part: computed beside the UPDATE, the join would
 // decide the order.
 //
-// The limit is written into the text: as a parameter it would be unknown to the prepared plan, which
-// then expects a tenth of the table and reads all of it.
+// Both limits are written into the text: they tell the plan, which is made once, how few rows there
+// are. Otherwise it may expect very many and read the whole table.
 const text = (limit: number): string => `
 with waiting as materialized (
   select id from event where seq is null order by id limit ${limit}
 ), stream as materialized (
-  select last_seq from event_stream where exists (select from waiting) for update skip locked
+  select last_seq from event_stream where exists (select from waiting) limit 1
+  for update skip locked
 ), next as materialized (
   select waiting.id, stream.last_seq + row_number() over (order by waiting.id) as seq
   from waiting, stream

@@ -12,7 +12,9 @@ import {
 //
 // All parts see the database as it was before the statement. So the entry just deleted is still seen
 // by `next`, which leaves it out by hand; and of two equal reports at the same moment the second sees
-// the entry (`target`) without being able to delete it, which tells it from a stray.
+// the entry (`target`) without being able to delete it, which tells it from a stray. Then somebody else
+// ended the entry meanwhile (another report, a CheckOut, a cancellation), and the history row that this
+// report may have to join is not seen yet: it has been overtaken, and runs again.
 const text = `
 with e as materialized (
   select key, tenant_id, enabled from enrollment where id = $1 and cert_hash = $2
@@ -63,7 +65,9 @@ with e as materialized (
   from stray, e
   returning 1
 )
-select e.key, e.enabled, (select count(*) from events)::int as events, ${nextCommandColumns}
+select e.key, e.enabled, (select count(*) from events)::int as events,
+  exists (select 1 from target) and not exists (select 1 from done) as overtaken,
+  ${nextCommandColumns}
 from e
 left join c on true
 ${nextCommandSql('e', 'e.enabled', 'and q.command_key is distinct from c.key')}`;
@@ -72,6 +76,7 @@ interface Row extends NextCommandRow {
   readonly key: string;
   readonly enabled: boolean;
   readonly events: number;
+  readonly overtaken: boolean;
 }
 
 export interface ReportInput {
@@ -97,11 +102,23 @@ export interface ReportAnswer {
 
 /**
  * Ends a command for an enrolment by the device's own report and returns what to send next.
- * One statement; a repeated report changes nothing; one for a command that this enrolment never had
- * is kept once, apart.
+ * One statement, a second one only when the command was ended by somebody else at the same moment; a
+ * repeated report changes nothing; one for a command that this enrolment never had is kept once, apart.
  * @returns null when the certificate is not the enrolment's current one, or no such enrolment exists
  */
 export async function report(pool: Pool, input: ReportInput): Promise<ReportAnswer | null> {
+  let row = await runReport(pool, input);
+  if (row?.overtaken) row = await runReport(pool, input);
+  if (row === undefined) return null;
+  return {
+    enrollmentKey: row.key,
+    enabled: row.enabled,
+    changed: row.events > 0,
+    next: nextCommandOf(row),
+  };
+}
+
+async function runReport(pool: Pool, input: ReportInput): Promise<Row | undefined> {
   const result = await pool.query<Row>({
     name: 'report',
     text,
@@ -115,12 +132,5 @@ export async function report(pool: Pool, input: ReportInput): Promise<ReportAnsw
       input.traceId,
     ],
   });
-  const row = result.rows[0];
-  if (row === undefined) return null;
-  return {
-    enrollmentKey: row.key,
-    enabled: row.enabled,
-    changed: row.events > 0,
-    next: nextCommandOf(row),
-  };
+  return result.rows[0];
 }

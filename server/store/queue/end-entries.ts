@@ -1,4 +1,4 @@
-import type { PoolClient } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 
 /** How a target leaves the queue without an answer. */
 export type EndReason = 'RE_ENROLLED' | 'UNENROLLED' | 'CLEARED' | 'CANCELLED' | 'EXPIRED';
@@ -42,5 +42,40 @@ from gone g join command c on c.key = g.command_key
 order by g.enrollment_key, g.urgency, g.command_key`,
     values: [enrollmentKeys, reason, at, traceId],
   });
+  return result.rowCount ?? 0;
+}
+
+/**
+ * Ends entries whose time is over, the oldest first, a page at a time.
+ * @returns how many; a full page means that there may be more
+ */
+export async function endExpired(pool: Pool, at: Date): Promise<number> {
+  const result = await pool.query(
+    `
+with over as materialized (
+  select enrollment_key, urgency, command_key from queue_entry
+  where expires_at <= $1
+  order by expires_at limit 2000
+  for update skip locked
+), gone as (
+  delete from queue_entry q using over o
+  where q.enrollment_key = o.enrollment_key and q.urgency = o.urgency
+    and q.command_key = o.command_key
+  returning q.*
+), history as (
+  insert into command_result (enrollment_key, command_key, ended, not_now_at, not_now_tally,
+    first_sent_at, queued_at, ended_at)
+  select enrollment_key, command_key, 'EXPIRED', not_now_at, not_now_tally, first_sent_at,
+    queued_at, $1
+  from gone
+)
+insert into event (type, tenant_id, at, enrollment_key, command_key, data)
+select 'CommandEnded', c.tenant_id, $1, g.enrollment_key, g.command_key,
+  jsonb_build_object('reason', 'EXPIRED', 'requestType', c.request_type,
+    'notNowTally', g.not_now_tally)
+from gone g join command c on c.key = g.command_key
+order by g.enrollment_key, g.urgency, g.command_key`,
+    [at],
+  );
   return result.rowCount ?? 0;
 }

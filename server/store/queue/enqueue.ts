@@ -17,6 +17,10 @@ export interface NewCommand {
   readonly createdBy: string;
   readonly traceId: string | null;
   readonly at: Date;
+  /** Higher goes first. */
+  readonly priority: number;
+  readonly notBefore: Date | null;
+  readonly expiresAt: Date | null;
 }
 
 /** What one statement did, or would do. */
@@ -64,6 +68,9 @@ export async function enqueue(
     command.traceId,
     maximum,
     command.renewal,
+    command.priority,
+    command.notBefore,
+    command.expiresAt,
   ];
   const condition = enabledTargets(targets, command.tenantId, values.length + 1);
   const result = await client.query<{ key: string | null; count: number; sample: string[] }>(
@@ -74,15 +81,17 @@ with target as materialized (
   select count(*)::int as count from target
 ), stored as (
   insert into command (uuid, tenant_id, request_type, body, body_sealed, body_sha256,
-    targets_sha256, created_by, created_at, renewal, target_count)
-  select $1, $2, $3, $4, $5, $6, $7, $8, $9, $12, total.count
+    targets_sha256, created_by, created_at, renewal, priority, not_before, expires_at, target_count)
+  select $1, $2, $3, $4, $5, $6, $7, $8, $9, $12, $13, $14, $15, total.count
   from total
   where $11::int is null or total.count <= $11
   on conflict (uuid, tenant_id) do nothing
   returning key
 ), queued as (
-  insert into queue_entry (enrollment_key, urgency, command_key, queued_at)
-  select target.key, 0, stored.key, $9 from target, stored order by target.key
+  insert into queue_entry
+    (enrollment_key, urgency, command_key, not_before, expires_at, queued_at)
+  select target.key, -$13::int, stored.key, $14::timestamptz, $15::timestamptz, $9
+  from target, stored order by target.key
 ), event as (
   insert into event (type, tenant_id, at, trace_id, actor, command_key, data)
   select 'CommandEnqueued', $2, $9, $10, $8, stored.key,

@@ -1,0 +1,19 @@
+import type { PoolClient } from 'pg';
+import type { UnenrollAnswer } from '../../model/unenroll.ts';
+
+/**
+ * Disables a device and its user channels, and has the device's next contact answered so that it
+ * un-enrols.
+ */
+export async function markForUnenroll(
+  client: PoolClient,
+  deviceKey: string,
+  answer: UnenrollAnswer,
+): Promise<void> {
+  await client.query(
+    `update enrollment set enabled = false,
+       disabled_reason = case when key = $1 then $2 else 'CHECKED_OUT' end
+     where key = $1 or device_key = $1`,
+    [deviceKey, `UNENROLL_${answer}`],
+  );
+}

@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { aCommand } from '../build/commands.ts';
+import { ask } from './ask.ts';
+import { type GraphServer, startGraph } from './graph-server.ts';
+import { anEnrollment } from './rows.ts';
+
+let server: GraphServer;
+let token: string;
+
+beforeAll(async () => {
+  server = await startGraph();
+  ({ token } = await server.token());
+  const { pool } = server;
+  for (const id of ['A', 'B', 'C']) await anEnrollment(pool, { id, serialNumber: `SN-${id}` });
+  await anEnrollment(pool, { id: 'A:USER', device: 'A' });
+  await anEnrollment(pool, { id: 'GONE', enabled: false });
+  await anEnrollment(pool, { id: 'FOREIGN', tenant: 2 });
+});
+
+afterAll(() => server.stop());
+
+const mutation = `mutation ($input: EnqueueCommandInput!) {
+  enqueueCommand(input: $input) {
+    __typename
+    ... on Error { message code path }
+    ... on EnqueueCommandPayload {
+      commandUuid requestType queuedCount replayed validateOnly cursor
+      command { uuid raw targetCount }
+      targets { edges { node { enrollmentId } } }
+      refused { edges { node { id code message } } }
+    }
+  }
+}`;
+
+async function enqueue(input: Readonly<Record<string, unknown>>, as = token) {
+  const { data, errors } = await ask(server, as, mutation, { input });
+  return errors ? { errors } : data.enqueueCommand;
+}
+
+const plist = (requestType?: string) => aCommand(randomUUID(), requestType);
+
+describe('enqueueCommand', () => {
+  it('queues for natural and global ids, and tells which it refused', async () => {
+    const { data } = await ask(server, token, '{ enrollment(udid: "B") { id } }');
+    const xml = aCommand('the-uuid');
+    const answer = await enqueue({
+      targets: { ids: ['A', data.enrollment.id, 'NOBODY', 'GONE', 'FOREIGN'] },
+      command: { plist: xml },
+    });
+    expect(answer).toMatchObject({
+      __typename: 'EnqueueCommandPayload',
+      commandUuid: 'the-uuid',
+      requestType: 'ProfileList',
+      queuedCount: 2,
+      replayed: false,
+      command: { uuid: 'the-uuid', targetCount: 2 },
+      targets: { edges: [{ node: { enrollmentId: 'A' } }, { node: { enrollmentId: 'B' } }] },
+    });
+    expect(Buffer.from(answer.command.raw, 'base64').toString()).toBe(xml);
+    const refused = answer.refused.edges.map((edge: { node: object }) => edge.node);
+    expect(refused).toMatchObject([
+      { id: 'FOREIGN', code: 'UNKNOWN_ENROLLMENT' },
+      { id: 'GONE', code: 'NOT_ENABLED' },
+      { id: 'NOBODY', code: 'UNKNOWN_ENROLLMENT' },
+    ]);
+    const again = await ask(
+      server,
+      token,
+      '{ enrollment(udid: "A") { queue { edges { node { commandUuid state } } } } }',
+    );
+    expect(again.data.enrollment.queue.edges).toContainEqual({
+      node: { commandUuid: 'the-uuid', state: 'PENDING' },
+    });
+  });
+
+  it('means device channels unless `channels` says otherwise', async () => {
+    const reached = async (channels?: string) => {
+      const answer = await enqueue({
+        targets: { filter: { serialNumbers: ['SN-A'] } },
+        validateOnly: true,
+        command: { plist: plist() },
+        ...(channels && { channels }),
+      });
+      return answer.targets.edges.map(
+        (edge: { node: { enrollmentId: string } }) => edge.node.enrollmentId,
+      );
+    };
+    expect(await reached()).toEqual(['A']);
+    expect(await reached('USER')).toEqual(['A:USER']);
+    expect(await reached('ALL')).toEqual(['A', 'A:USER']);
+  });
+
+  it('with validateOnly queues nothing', async () => {
+    const uuid = randomUUID();
+    const answer = await enqueue({
+      targets: { all: true },
+      command: { plist: aCommand(uuid, 'EraseDevice') },
+      validateOnly: true,
+    });
+    expect(answer).toMatchObject({ queuedCount: 3, validateOnly: true, command: null });
+    const { rowCount } = await server.pool.query('select 1 from command where uuid = $1', [uuid]);
+    expect(rowCount).toBe(0);
+  });
+
+  it.each([
+    ['no ids', { ids: [] }, 'EMPTY_LIST', ['input', 'targets', 'ids']],
+    ['an empty id', { ids: ['A', ''] }, 'NOT_AN_ID', ['input', 'targets', 'ids', '1']],
+    ['all: false', { all: false }, 'NO_TARGETS', ['input', 'targets', 'all']],
+    ['an empty filter', { filter: {} }, 'EMPTY_FILTER', ['input', 'targets', 'filter']],
+    ['an empty and', { filter: { and: [] } }, 'EMPTY_LIST', ['input', 'targets', 'filter', 'and']],
+    ['an empty or', { filter: { or: [] } }, 'EMPTY_LIST', ['input', 'targets', 'filter', 'or']],
+    [
+      'an empty list within',
+      { filter: { and: [{ enabled: true }, { serialNumbers: [] }] } },
+      'EMPTY_LIST',
+      ['input', 'targets', 'filter', 'and', '1', 'serialNumbers'],
+    ],
+    [
+      'an empty filter within',
+      { filter: { not: {} } },
+      'EMPTY_FILTER',
+      ['input', 'targets', 'filter', 'not'],
+    ],
+    [
+      'a null where a value is meant',
+      { filter: { enabled: null } },
+      'NULL_IN_FILTER',
+      ['input', 'targets', 'filter', 'enabled'],
+    ],
+    ['a filter without end', { filter: nested(11) }, 'FILTER_TOO_LARGE', expect.any(Array)],
+  ])('never takes %s for all', async (_name, targets, code, path) => {
+    expect(await enqueue({ targets, command: { plist: plist() } })).toMatchObject({
+      __typename: 'ValidationError',
+      code,
+      path,
+    });
+  });
+
+  it.each([{}, { ids: ['A'], all: true }, { all: null }])(
+    'takes exactly one kind of target, not %j',
+    async (targets) => {
+      const { errors } = await enqueue({ targets, command: { plist: plist() } });
+      expect(errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
+    },
+  );
+
+  it.each([
+    ['nothing', ''],
+    ['no plist', 'hello'],
+    ['a cut plist', aCommand('x').slice(0, -20)],
+    ['no CommandUUID', aCommand('x').replace(/CommandUUID/, 'Other')],
+    ['no RequestType', aCommand('x').replace('RequestType', 'Other')],
+  ])('refuses a command that is %s', async (_name, xml) => {
+    expect(await enqueue({ targets: { ids: ['A'] }, command: { plist: xml } })).toMatchObject({
+      __typename: 'ValidationError',
+      message: expect.any(String),
+    });
+  });
+
+  it('answers a missing scope as a type', async () => {
+    const reader = await server.token({ scopes: ['commands:read'] });
+    expect(
+      await enqueue({ targets: { ids: ['A'] }, command: { plist: plist() } }, reader.token),
+    ).toMatchObject({ __typename: 'ForbiddenError', message: expect.stringContaining('commands:write') });
+  });
+
+  it('answers unknown ids alone with NotFoundError, a used CommandUUID with ConflictError', async () => {
+    const command = { plist: aCommand('used-twice') };
+    expect(await enqueue({ targets: { ids: ['NOBODY'] }, command })).toMatchObject({
+      __typename: 'NotFoundError',
+    });
+    await enqueue({ targets: { ids: ['A'] }, command });
+    expect(await enqueue({ targets: { ids: ['A'] }, command })).toMatchObject({ replayed: true });
+    expect(await enqueue({ targets: { ids: ['B'] }, command })).toMatchObject({
+      __typename: 'ConflictError',
+      code: 'COMMAND_UUID_USED',
+    });
+  });
+
+  it('demands the count of a dry run for what wipes, and keeps to it', async () => {
+    const command = { plist: plist('EraseDevice') };
+    expect(await enqueue({ targets: { all: true }, command })).toMatchObject({
+      __typename: 'ValidationError',
+      code: 'EXPECTED_COUNT_REQUIRED',
+    });
+    expect(await enqueue({ targets: { all: true }, command, expectedCount: 2 })).toMatchObject({
+      __typename: 'ConflictError',
+      code: 'TARGETS_CHANGED',
+    });
+    expect(await enqueue({ targets: { all: true }, command, expectedCount: 3 })).toMatchObject({
+      queuedCount: 3,
+    });
+  });
+
+  it('does one request with an idempotency key once', async () => {
+    const input = { targets: { ids: ['C'] }, command: { plist: plist() }, idempotencyKey: 'once' };
+    const first = await enqueue(input);
+    const second = await enqueue(input);
+    expect(first.replayed).toBe(false);
+    expect(second).toMatchObject({ commandUuid: first.commandUuid, replayed: true });
+    expect(await enqueue({ ...input, command: { plist: plist() } })).toMatchObject({
+      __typename: 'ConflictError',
+    });
+    expect(await enqueue({ ...input, idempotencyKey: '' })).toMatchObject({
+      __typename: 'ValidationError',
+      path: ['input', 'idempotencyKey'],
+    });
+  });
+});
+
+function nested(levels: number): object {
+  return levels === 0 ? { enabled: true } : { not: nested(levels - 1) };
+}
