@@ -41,7 +41,7 @@ const steps = [
   { name: 'rooms', run: script('rooms.ts') },
   {
     name: 'format',
-    run: [program('@biomejs/biome', 'biome'), 'format', '--max-diagnostics=50'],
+    run: [program('@biomejs/biome', 'biome'), 'format', '--reporter=summary'],
   },
   { name: 'lock file', check: lockFileNamesNoRegistry },
 ];

@@ -26,13 +26,19 @@ export function createAccess(
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Access {
   const lastUsed = createLastUsed({ clock, log, write: (used) => writeTokensUsed(pool, used) });
-  const watcher = createTokenWatcher({ clock, log, good: (ids) => goodTokens(pool, ids) });
+  const reader = createTokenReader({
+    clock,
+    find: (sha256) => findToken(pool, sha256),
+    used: (id) => lastUsed.used(id),
+  });
+  const watcher = createTokenWatcher({
+    clock,
+    log,
+    good: (ids) => goodTokens(pool, ids),
+    onEnd: reader.forget,
+  });
   return {
-    viewerOf: createTokenReader({
-      clock,
-      find: (sha256) => findToken(pool, sha256),
-      used: (id) => lastUsed.used(id),
-    }),
+    viewerOf: reader.viewerOf,
     watch: (viewer) => watcher.watch(viewer),
     async stop() {
       watcher.stop();

@@ -20,8 +20,16 @@ interface Remembered {
   readonly until: number;
 }
 
+/** Says who calls. */
+export interface TokenReader {
+  /** @throws {Unauthenticated} no token, or none that is good */
+  viewerOf(authorization: string | null | undefined): Promise<Viewer>;
+  /** Looks every token up again, because one of them has ended. */
+  forget(): void;
+}
+
 /**
- * Makes the function that says who calls.
+ * Makes the reader of bearer tokens.
  * @param find  looks a token up by its hash
  * @param used  is told of every use; must cost nothing
  */
@@ -29,7 +37,7 @@ export function createTokenReader(parts: {
   readonly clock: Clock;
   readonly find: (sha256: Buffer) => Promise<StoredToken | null>;
   readonly used: (tokenId: string) => void;
-}): (authorization: string | null | undefined) => Promise<Viewer> {
+}): TokenReader {
   const { clock, find, used } = parts;
   const remembered = new Map<string, Remembered>();
 
@@ -50,18 +58,21 @@ export function createTokenReader(parts: {
     return token;
   }
 
-  return async (authorization) => {
-    const text = bearer(authorization);
-    if (text === null) {
-      throw new Unauthenticated('Send an API token: `Authorization: Bearer <token>`.');
-    }
-    const token = await lookUp(text);
-    const isOver = token?.expiresAt && token.expiresAt <= clock.now();
-    if (token === null || isOver) {
-      throw new Unauthenticated('The API token is unknown, revoked or expired.');
-    }
-    used(token.id);
-    return viewerOfToken(token);
+  return {
+    async viewerOf(authorization) {
+      const text = bearer(authorization);
+      if (text === null) {
+        throw new Unauthenticated('Send an API token: `Authorization: Bearer <token>`.');
+      }
+      const token = await lookUp(text);
+      const isOver = token?.expiresAt && token.expiresAt <= clock.now();
+      if (token === null || isOver) {
+        throw new Unauthenticated('The API token is unknown, revoked or expired.');
+      }
+      used(token.id);
+      return viewerOfToken(token);
+    },
+    forget: () => remembered.clear(),
   };
 }
 

@@ -32,8 +32,10 @@ export function createTokenWatcher(parts: {
   readonly log: Log;
   /** Those of these tokens that are still good. */
   readonly good: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredToken>>;
+  /** Told before what a token holds open is ended. */
+  readonly onEnd: () => void;
 }): TokenWatcher {
-  const { clock, log, good } = parts;
+  const { clock, log, good, onEnd } = parts;
   const watched = new Set<Watched>();
   let cancelTimer: (() => void) | null = null;
   let isLooking = false;
@@ -57,6 +59,7 @@ export function createTokenWatcher(parts: {
         const token = tokenId === null ? undefined : tokens.get(tokenId);
         if (token && allowsAsMuch(viewerOfToken(token), one.viewer)) continue;
         watched.delete(one);
+        onEnd();
         one.controller.abort(
           new Unauthenticated('The API token was revoked, has expired or was narrowed.'),
         );

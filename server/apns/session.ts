@@ -31,12 +31,12 @@ export interface SessionEvents {
   /** Nothing was sent between two PINGs. */
   quiet(): unknown;
   /** It takes no more pushes: Apple sent a GOAWAY, or the connection is lost. */
-  leaving(why: string): void;
+  leaving(why: string, problem: CertificateProblem | null): void;
   /**
    * It is gone, with every stream of it.
    * @param answers  how many pushes were answered on it
    */
-  closed(answers: number, problem: CertificateProblem | null): void;
+  closed(answers: number): void;
 }
 
 /** A connection to Apple. */
@@ -119,16 +119,15 @@ function wrap(http2: ClientHttp2Session, options: SessionOptions, events: Sessio
   let answers = 0;
   let leaving = false;
   let lastStreamId: number | null = null;
-  let problem: CertificateProblem | null = null;
   let gone = false;
 
   const tellIfGone = (): void => {
-    if (gone && open === 0) events.closed(answers, problem);
+    if (gone && open === 0) events.closed(answers);
   };
-  const leave = (why: string): void => {
+  const leave = (why: string, problem: CertificateProblem | null = null): void => {
     if (leaving) return;
     leaving = true;
-    events.leaving(why);
+    events.leaving(why, problem);
   };
   const stopPings = keepAlive(http2, {
     clock,
@@ -141,12 +140,10 @@ function wrap(http2: ClientHttp2Session, options: SessionOptions, events: Sessio
   http2.on('goaway', (code: number, last: number, data?: Buffer) => {
     lastStreamId = last;
     const reason = reasonIn(data ?? Buffer.alloc(0));
-    problem ??= problemOfReason(reason ?? '');
-    leave(`GOAWAY ${reason ?? code}`);
+    leave(`GOAWAY ${reason ?? code}`, problemOfReason(reason ?? ''));
   });
   http2.on('error', (error: Error) => {
-    problem ??= problemOfError(error);
-    leave(error.message);
+    leave(error.message, problemOfError(error));
   });
   http2.on('remoteSettings', () => events.room());
   http2.once('close', () => {

@@ -134,17 +134,18 @@ export function createTopicPool(options: PoolOptions, first: PushIdentity): Topi
           room: () => line !== null && pump(),
           // One connection stays warm; others are there for as long as they are needed.
           quiet: () => taking.size > 1 && line?.session.drain(),
-          leaving(why) {
+          leaving(why, problem) {
             if (line === null || !taking.delete(line)) return;
             leaving.add(line);
+            if (problem !== null) refuse(shown, problem, why);
             log.debug({ why, open: line.session.open() }, 'a connection to Apple takes no more');
             pump();
           },
-          closed(answers, problem) {
+          closed(answers) {
             goneAtOnce = line === null;
             if (line === null) return;
             leaving.delete(line);
-            if (problem !== null || answers === 0) failed(shown, problem, 'closed before any answer');
+            if (answers === 0) failed(shown, null, 'closed before any answer');
             pump();
           },
         },

@@ -11,6 +11,7 @@ import { enableAgain } from '../store/check-ins/channels.ts';
 import { renewalDelivered } from '../store/check-ins/renewal.ts';
 import { appendEvent } from '../store/events/append.ts';
 import type { Arrival } from './check-in/message.ts';
+import { reEnroll } from './reenroll.ts';
 
 /** What the operator decided about certificates. */
 export interface BindingPolicy {
@@ -67,7 +68,8 @@ export async function proveDevice(
  *   yet). The first later message signed with it makes it current and retires the old one.
  * - A renewal may come without an Authenticate; then the evidence for it makes the certificate current.
  * - A device that is heard with its old certificate, with no TokenUpdate since it authenticated with
- *   a new one, is enabled again: its profile update failed.
+ *   a new one, is enabled again: its profile update failed. Unless the new one is heard after all: then
+ *   the old message had only been under way, and the re-enrolment goes on.
  * - A migrated device that has no certificate yet is bound to the first one, if the policy says so. An
  *   id that never enrolled is not: anybody of the same authority could take it.
  *
@@ -94,7 +96,7 @@ export async function proveBinding(
       await record(client, device, arrival);
       return makeCurrent(client, { ...device, renewing: true }, arrival);
     case 'pending':
-      return makeCurrent(client, device, arrival);
+      return makeCurrent(client, await resumeReEnrollment(client, device, arrival), arrival);
     case 'current':
       return reviveFailedReEnrollment(client, device, arrival);
   }
@@ -142,5 +144,15 @@ async function reviveFailedReEnrollment(
     enrollmentKey: device.key,
     data: { reason: 'RE_ENROLLMENT_FAILED' },
   });
-  return { ...device, enabled: true, disabledReason: null, pendingHash: null };
+  return { ...device, enabled: true, disabledReason: null };
+}
+
+async function resumeReEnrollment(
+  client: PoolClient,
+  device: BoundDevice,
+  arrival: Arrival,
+): Promise<BoundDevice> {
+  if (!device.enabled || device.renewing) return device;
+  await reEnroll(client, device, arrival);
+  return { ...device, enabled: false, disabledReason: 'RE_ENROLLING' };
 }

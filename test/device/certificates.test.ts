@@ -7,7 +7,14 @@ import { aCommand } from '../build/commands.ts';
 import { enqueue } from '../build/enqueue.ts';
 import { sendRaw, signedBy } from '../build/raw-request.ts';
 import { type TestServer, startServer } from '../harness/server.ts';
-import { enrollmentOf, eventsOf, fingerprintOf, queueOf, refusalsSince } from './stored.ts';
+import {
+  enrollmentOf,
+  eventsOf,
+  eventTypesOf,
+  fingerprintOf,
+  queueOf,
+  refusalsSince,
+} from './stored.ts';
 
 let server: TestServer;
 
@@ -111,17 +118,6 @@ describe('a message', () => {
   });
 });
 
-describe('a server without an authority', () => {
-  it('answers every device 400, and its log names --ca', async () => {
-    const bare = await startServer({ store: server.store, flags: ['--ca='] });
-    const device = await bare.device(devices++);
-    const from = bare.log.length;
-    expect((await device.authenticate()).status).toBe(400);
-    expect(JSON.stringify(bare.log.slice(from))).toContain('--ca');
-    await bare.stop();
-  });
-});
-
 describe('a new certificate, brought by an Authenticate', () => {
   it('is pending until it is heard; then the old one is refused and an event tells of both', async () => {
     const messages: readonly [string, (device: Device) => Promise<unknown>][] = [
@@ -183,13 +179,28 @@ describe('a new certificate, brought by an Authenticate', () => {
 
   it('still enrols the device when a message signed with the old one was under way meanwhile', async () => {
     const device = await enrolled();
+    await userOf(device).tokenUpdate();
     const old = device.identity;
     device.identity = await newIdentity();
     await device.authenticate();
     expect(await pollBy(device, old)).toBe(200);
+    await enqueue(server, [device.enrollmentId], aCommand(`C-${device.enrollmentId}`));
     expect((await device.tokenUpdate()).status).toBe(200);
-    expect(await pollBy(device, device.identity)).toBe(200);
     expect(await pollBy(device, old)).toBe(409);
+    // It did enrol anew, so what was meant for it before is gone, and its user has to come back.
+    expect(await device.channel.poll()).toBeNull();
+    expect(await enrollmentOf(server, device.enrollmentId)).toMatchObject({ enabled: true });
+    expect(await enrollmentOf(server, `${device.enrollmentId}:A`)).toMatchObject({ enabled: false });
+    const types = (await eventTypesOf(server, device.enrollmentId)).slice(2);
+    expect(types).toEqual([
+      'EnrollmentReEnrolled',
+      'EnrollmentAuthenticated',
+      'EnrollmentReEnabled',
+      'CommandEnded',
+      'EnrollmentReEnrolled',
+      'CertificateReplaced',
+      'EnrollmentTokenUpdated',
+    ]);
   });
 
   it('does not enable a channel again that had checked out before', async () => {

@@ -13,6 +13,7 @@ import type { GraphqlSettings } from '../../server/graphql/settings.ts';
 import { resultPlace, commandBodyPlace } from '../../server/mdm/queue/deliver.ts';
 import { enqueueCommand } from '../../server/mdm/queue/enqueue.ts';
 import type { MdmContext } from '../../server/mdm/context.ts';
+import { unenroll } from '../../server/mdm/unenroll/unenroll.ts';
 import { systemClock } from '../../server/model/clock.ts';
 import { type Log, silentLog } from '../../server/model/log.ts';
 import { noMetrics } from '../../server/model/metrics.ts';
@@ -80,7 +81,10 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     lists: createLists(counted),
     events,
     plist: { parse: parsePlist, build: buildPlist },
-    useCases: { enqueueCommand: enqueueCommand.bind(null, mdm) },
+    useCases: {
+      enqueueCommand: enqueueCommand.bind(null, mdm),
+      unenroll: unenroll.bind(null, mdm),
+    },
     open: {
       commandBody: ({ bytes, sealed, tenantId, commandUuid }) =>
         sealed ? keyring.open(commandBodyPlace(tenantId, commandUuid), bytes) : Buffer.from(bytes),

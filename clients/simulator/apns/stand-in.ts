@@ -102,8 +102,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
   secure.on('stream', (stream, headers) => {
     stream.on('error', () => {});
     const line = stream.session && lines.get(stream.session);
-    // Streams that came together with those that a GOAWAY still let in.
-    if (line === undefined || (stream.id ?? 0) > line.last) return;
+    if (line === undefined || isLeftOut(line, stream)) return;
     line.open += 1;
     line.highest = Math.max(line.highest, stream.id ?? 0);
     mostStreams = Math.max(mostStreams, line.open);
@@ -151,7 +150,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
   ): Promise<void> {
     if ('after' in move) await move.after;
     // While it waited, the connection may have gone, or a GOAWAY may have left it out.
-    if (stream.destroyed || (stream.id ?? 0) > line.last) return;
+    if (stream.destroyed || isLeftOut(line, stream)) return;
     switch (move.do) {
       case 'accept':
         hear(push);
@@ -172,7 +171,10 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
           hear(push);
           answerAccepted(stream, headers);
           goaway(line, line.highest, move.code, move.reason);
-        } else goaway(line, Math.max(0, (stream.id ?? 0) - 2), move.code, move.reason);
+        } else {
+          goaway(line, Math.max(0, (stream.id ?? 0) - 2), move.code, move.reason);
+          isLeftOut(line, stream);
+        }
         break;
       case 'nothing':
     }
@@ -220,6 +222,16 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       await closed;
     },
   };
+}
+
+/**
+ * Whether a GOAWAY said that the stream is not looked at. It is refused as well: Node cannot say in a
+ * GOAWAY that not even the first stream was looked at.
+ */
+function isLeftOut(line: Line, stream: ServerHttp2Stream): boolean {
+  if ((stream.id ?? 0) <= line.last) return false;
+  if (!stream.destroyed) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+  return true;
 }
 
 /** Node's server ignores every stream that comes after its GOAWAY, so that it must name the last one. */

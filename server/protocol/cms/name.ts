@@ -52,9 +52,10 @@ export function formatName(der: Buffer): string {
     .join(',');
 }
 
-function textOf(element: Element): string {
+/** The text of a DirectoryString or another string type; a broken one still gives a text to show. */
+export function textOf(element: Element): string {
   const content = contentOf(element);
-  // BMPString and UniversalString are big-endian; a broken one still gives a text to show.
+  // A BMPString is big-endian.
   if (element.tag === 0x1e && content.length % 2 === 0) {
     return Buffer.from(content).swap16().toString('utf16le');
   }

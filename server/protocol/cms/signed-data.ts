@@ -76,7 +76,7 @@ function certificatesIn(element: Element | undefined): readonly Buffer[] {
 function signerOf(element: Element) {
   const fields = childrenOf(expectTag(element, tag.sequence));
   smallIntegerOf(fields[0]);
-  const signerId = signerIdOf(fields[1]);
+  const signerId = readSignerId(fields[1]);
   const digestAlgorithm = algorithmOf(fields[2]);
   let at = 3;
   const signedAttributes = fields[at]?.tag === 0xa0 ? (fields[at++] ?? null) : null;
@@ -96,7 +96,7 @@ function signerOf(element: Element) {
 }
 
 /** How a SignerInfo names its signer, or a RecipientInfo its recipient. @throws {BerError} */
-export function signerIdOf(element: Element | undefined): SignerId {
+export function readSignerId(element: Element | undefined): SignerId {
   if (element?.tag === 0x80) return { subjectKeyId: contentOf(element) };
   const [issuer, serial, more] = childrenOf(expectTag(element, tag.sequence));
   if (more !== undefined) throw new BerError('the signer is named by too many parts');

@@ -38,14 +38,16 @@ where key = any($1::bigint[])`,
 
 /**
  * Enables a device again whose re-enrolment came to nothing: it is heard with its old certificate.
+ * Channels that had checked out before it stay so.
  * @returns false when there was nothing to enable
  */
 export async function enableAgain(client: PoolClient, deviceKey: string): Promise<boolean> {
   const result = await client.query({
     name: 'enable-again',
     text: `
-update enrollment set enabled = true, disabled_reason = null, pending_cert_hash = null
-where (key = $1 or device_key = $1) and disabled_reason = 'RE_ENROLLING' and push_token is not null`,
+update enrollment set enabled = true, disabled_reason = null
+where (key = $1 or device_key = $1) and disabled_reason = 'RE_ENROLLING' and push_token is not null
+  and (checked_out_at is null or checked_out_at < enrolled_at)`,
     values: [deviceKey],
   });
   return (result.rowCount ?? 0) > 0;

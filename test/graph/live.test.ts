@@ -1,0 +1,362 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask } from './ask.ts';
+import { type GraphServer, startGraph } from './graph-server.ts';
+import { aResult, aStoredCommand, anEnrollment, anEvent } from './rows.ts';
+import { type Subscribed, bySse, byWebSocket, rawSocket } from './subscribe.ts';
+
+let server: GraphServer;
+let token: string;
+const device = { id: 'LIVE', key: '' };
+
+beforeAll(async () => {
+  server = await startGraph();
+  ({ token } = await server.token());
+  device.key = await anEnrollment(server.pool, { id: device.id, serialNumber: 'SN-LIVE' });
+});
+
+afterAll(() => server.stop());
+
+const cursorNow = async () => (await ask(server, token, '{ eventCursor }')).data.eventCursor;
+
+const events = `subscription ($after: String, $filter: EventFilterInput) {
+  events(after: $after, filter: $filter) {
+    __typename
+    ... on Checkpoint { cursor }
+    ... on Event {
+      cursor enrollmentId commandUuid
+      enrollment { enrollmentId ... on DeviceEnrollment { serialNumber } }
+      command { requestType }
+      result { status decoded }
+    }
+    ... on CommandAnsweredEvent { status requestType late }
+    ... on EnrollmentTokenUpdatedEvent { tokenUpdateTally newlyEnabled }
+  }
+}`;
+
+async function answered() {
+  const command = await aStoredCommand(server.pool, { requestType: 'ProfileList' });
+  await aResult(server, device, command);
+  await anEvent(server, {
+    type: 'CommandAnswered',
+    enrollmentKey: device.key,
+    commandKey: command.key,
+    data: { status: 'Acknowledged', requestType: 'ProfileList', notNowTally: 0 },
+  });
+  return command;
+}
+
+/** The next item that is an event. */
+async function nextEvent(subscribed: Subscribed) {
+  for (;;) {
+    const { done, value } = await subscribed.next();
+    if (done) throw new Error('completed');
+    if (value.errors) throw new Error(JSON.stringify(value.errors));
+    const [item] = Object.values<{ __typename: string; cursor: string }>(value.data);
+    if (item && item.__typename !== 'Checkpoint') return item;
+  }
+}
+
+describe.each([
+  ['SSE', bySse],
+  ['WebSocket', byWebSocket],
+] as const)('by %s', (_name, subscribe) => {
+  it('events come with what they carry and what they link to', async () => {
+    const subscribed = await subscribe(server, token, events, { after: await cursorNow() });
+    const command = await answered();
+    await anEvent(server, {
+      type: 'EnrollmentTokenUpdated',
+      enrollmentKey: device.key,
+      data: { tokenUpdateTally: 2, newlyEnabled: false },
+    });
+    expect(await nextEvent(subscribed)).toEqual({
+      __typename: 'CommandAnsweredEvent',
+      cursor: expect.any(String),
+      enrollmentId: 'LIVE',
+      commandUuid: command.uuid,
+      enrollment: { enrollmentId: 'LIVE', serialNumber: 'SN-LIVE' },
+      command: { requestType: 'ProfileList' },
+      result: {
+        status: 'Acknowledged',
+        decoded: { CommandUUID: command.uuid, Status: 'Acknowledged' },
+      },
+      status: 'Acknowledged',
+      requestType: 'ProfileList',
+      late: false,
+    });
+    expect(await nextEvent(subscribed)).toMatchObject({
+      __typename: 'EnrollmentTokenUpdatedEvent',
+      tokenUpdateTally: 2,
+      newlyEnabled: false,
+      command: null,
+      result: null,
+    });
+    await subscribed.close();
+  });
+
+  it('a subscriber without a cursor is told where it starts, and another resumes from any cursor', async () => {
+    const first = await subscribe(server, token, events);
+    const { value } = await first.next();
+    expect(value.data.events).toEqual({ __typename: 'Checkpoint', cursor: expect.any(String) });
+    const one = await answered();
+    const two = await answered();
+    const event = await nextEvent(first);
+    expect(event).toMatchObject({ commandUuid: one.uuid });
+    await first.close();
+    const resumed = await subscribe(server, token, events, { after: event.cursor });
+    expect(await nextEvent(resumed)).toMatchObject({ commandUuid: two.uuid });
+    await resumed.close();
+    const earliest = await subscribe(server, token, events, { after: 'EARLIEST' });
+    await nextEvent(earliest);
+    await earliest.close();
+  });
+
+  it('a filter keeps out what it does not name, and a tenant what is not his', async () => {
+    const after = await cursorNow();
+    const wanted = await aStoredCommand(server.pool);
+    const foreign = await anEnrollment(server.pool, { id: `FOREIGN-${_name}`, tenant: 2 });
+    await anEvent(server, { type: 'EnrollmentTokenUpdated', tenant: 2, enrollmentKey: foreign });
+    await anEvent(server, { type: 'EnrollmentTokenUpdated', enrollmentKey: device.key });
+    await answered();
+    await anEvent(server, {
+      type: 'CommandNotNow',
+      enrollmentKey: device.key,
+      commandKey: wanted.key,
+      data: { requestType: 'ProfileList', notNowTally: 1 },
+    });
+    const { data } = await ask(server, token, '{ enrollment(udid: "LIVE") { id } }');
+    const filtered = await subscribe(server, token, events, {
+      after,
+      filter: { enrollments: [data.enrollment.id], commands: [wanted.uuid] },
+    });
+    expect(await nextEvent(filtered)).toMatchObject({
+      __typename: 'CommandNotNowEvent',
+      commandUuid: wanted.uuid,
+    });
+    await filtered.close();
+    const stranger = await server.token({ tenant: 2 });
+    const theirs = await subscribe(server, stranger.token, events, { after });
+    expect(await nextEvent(theirs)).toMatchObject({ enrollmentId: `FOREIGN-${_name}` });
+    await theirs.close();
+  });
+
+  it('commandResults yields what becomes of commands and nothing else', async () => {
+    const after = await cursorNow();
+    await anEvent(server, { type: 'EnrollmentTokenUpdated', enrollmentKey: device.key });
+    const command = await answered();
+    const subscribed = await subscribe(
+      server,
+      token,
+      `subscription ($after: String, $id: ID!) { commandResults(after: $after, filter: { enrollments: [$id] }) {
+        __typename ... on Event { cursor commandUuid result { status } } } }`,
+      { after, id: device.id },
+    );
+    expect(await nextEvent(subscribed)).toMatchObject({
+      __typename: 'CommandAnsweredEvent',
+      commandUuid: command.uuid,
+      result: { status: 'Acknowledged' },
+    });
+    await subscribed.close();
+  });
+
+  it.each([
+    ['a cursor of nobody', async () => 'nonsense', 'CURSOR_INVALID'],
+    ['a cursor of another stream', async () => changed(await cursorNow(), 1), 'CURSOR_OTHER_STREAM'],
+    ['a cursor from the future', async () => changed(await cursorNow(), 17), 'CURSOR_AHEAD'],
+  ])('%s is refused with its code', async (_what, cursor, code) => {
+    const subscribed = await subscribe(server, token, events, { after: await cursor() });
+    const { value } = await subscribed.next();
+    expect(value.errors?.[0]?.extensions).toMatchObject({ code });
+    expect((await subscribed.next()).done).toBe(true);
+  });
+
+  it('a cursor that is too old is refused with the oldest that works', async () => {
+    const old = await cursorNow();
+    await answered();
+    await nextEvent(await subscribe(server, token, events, { after: old }));
+    const { rows } = await server.pool.query(
+      'update event_stream set oldest_seq = last_seq + 1 returning oldest_seq',
+    );
+    expect(rows).toHaveLength(1);
+    const subscribed = await subscribe(server, token, events, { after: old });
+    const { value } = await subscribed.next();
+    expect(value.errors?.[0]?.extensions).toMatchObject({
+      code: 'CURSOR_EXPIRED',
+      oldest: expect.any(String),
+    });
+    const resumed = await subscribe(server, token, events, {
+      after: String(value.errors?.[0]?.extensions?.['oldest']),
+    });
+    const { uuid } = await answered();
+    expect(await nextEvent(resumed)).toMatchObject({ commandUuid: uuid });
+    await resumed.close();
+    await server.pool.query('update event_stream set oldest_seq = 1');
+  });
+
+  it('what can never match, or may not be seen, is refused at once', async () => {
+    const empty = await subscribe(server, token, events, { filter: { types: [] } });
+    expect((await empty.next()).value.errors?.[0]?.extensions).toMatchObject({ code: 'EMPTY_LIST' });
+    const narrow = await server.token({ scopes: ['enrollments:read'] });
+    const forbidden = await subscribe(server, narrow.token, events);
+    const { value } = await forbidden.next();
+    expect(value.errors?.[0]).toMatchObject({
+      message: expect.stringContaining('events:read'),
+      extensions: { code: 'FORBIDDEN' },
+    });
+  });
+
+  it('links that a token may not see are null, and the event comes all the same', async () => {
+    const after = await cursorNow();
+    const narrow = await server.token({ scopes: ['events:read'] });
+    await answered();
+    const subscribed = await subscribe(
+      server,
+      narrow.token,
+      'subscription ($after: String) { events(after: $after) { ... on Event { enrollmentId enrollment { enrollmentId } } } }',
+      { after },
+    );
+    const { value } = await subscribed.next();
+    expect(value.data.events).toEqual({ enrollmentId: 'LIVE', enrollment: null });
+    expect(value.errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN' });
+    await subscribed.close();
+  });
+});
+
+describe('many subscribers', () => {
+  it('of one event load what they select once', async () => {
+    const after = await cursorNow();
+    const others = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const subscribed = await byWebSocket(server, token, events, {});
+        await subscribed.next();
+        return subscribed;
+      }),
+    );
+    server.statements.length = 0;
+    await answered();
+    for (const subscribed of others) {
+      expect(await nextEvent(subscribed)).toMatchObject({ result: { status: 'Acknowledged' } });
+    }
+    // Enrolment, command, result, and the bytes that `decoded` shows.
+    expect(server.statements.filter((sql) => /^\s*select/i.test(sql))).toHaveLength(4);
+    await Promise.all(others.map((subscribed) => subscribed.close()));
+    expect(after).toEqual(expect.any(String));
+  });
+});
+
+describe('a WebSocket', () => {
+  it.each([
+    ['without a token', null],
+    ['with an unknown token', { authorization: 'Bearer gmdm_unknown-to-everybody' }],
+    ['with a token that is no text', { token: 7 }],
+  ])('%s is closed with 4401', async (_name, init) => {
+    const socket = await rawSocket(server, init);
+    expect(await socket.whenClosed).toMatchObject({ code: 4401 });
+  });
+
+  it.each([
+    ['`Authorization`', (text: string) => [{ Authorization: `Bearer ${text}` }, {}] as const],
+    ['`token`', (text: string) => [{ token: text }, {}] as const],
+    ["the upgrade's header", (text: string) => [null, { Authorization: `Bearer ${text}` }] as const],
+  ])('takes the token as %s', async (_name, parts) => {
+    const [init, headers] = parts(token);
+    const socket = await rawSocket(server, init, headers);
+    await socket.message(({ type }) => type === 'connection_ack');
+    socket.send({ id: '1', type: 'subscribe', payload: { query: '{ eventCursor }' } });
+    expect(await socket.message(({ id }) => id === '1')).toMatchObject({
+      type: 'next',
+      payload: { data: { eventCursor: expect.any(String) } },
+    });
+    socket.close();
+  });
+
+  it.each([
+    ['a syntax error', '{ enrollments( }', {}, undefined],
+    ['an unknown field', '{ nothing }', {}, undefined],
+    ['too many levels', deep(25), {}, 'TOO_DEEP'],
+    ['too many aliases', `{ ${many((n) => `a${n}: eventCursor`, 40)} }`, {}, 'TOO_MANY_ALIASES'],
+    ['too many tokens', `{ ${many(() => 'eventCursor', 3_000)} }`, {}, 'TOO_MANY_TOKENS'],
+    [
+      'too many directives',
+      `{ eventCursor ${many(() => '@include(if: true)', 40)} }`,
+      {},
+      'TOO_MANY_DIRECTIVES',
+    ],
+    ['a wrong variable', 'query ($n: Int!) { enrollments(first: $n) { totalCount } }', { n: 'x' }, undefined],
+    ['two operations and no name', 'query A { eventCursor } query B { eventCursor }', {}, undefined],
+  ])('lives on after %s, with what else runs on it', async (_name, query, variables, code) => {
+    const socket = await rawSocket(server, { token });
+    await socket.message(({ type }) => type === 'connection_ack');
+    const after = await cursorNow();
+    socket.send({ id: 'live', type: 'subscribe', payload: { query: events, variables: { after } } });
+    socket.send({ id: 'bad', type: 'subscribe', payload: { query, variables } });
+    const refused = await socket.message(({ id }) => id === 'bad');
+    const payload: unknown = refused?.['payload'];
+    const errors = Array.isArray(payload) ? payload : Object(payload).errors;
+    expect(errors[0].message).toEqual(expect.any(String));
+    if (code !== undefined) expect(errors[0].extensions.code).toBe(code);
+    const { uuid } = await answered();
+    expect(await socket.message(({ id, type }) => id === 'live' && type === 'next')).toMatchObject({
+      payload: { data: { events: { commandUuid: uuid } } },
+    });
+    socket.close();
+  });
+
+  it('at another address is not served', async () => {
+    await expect(
+      rawSocket({ wsUrl: server.wsUrl.replace('/graphql', '/elsewhere') }, null),
+    ).rejects.toThrow(/404/);
+  });
+});
+
+describe('a token that is revoked', () => {
+  it('ends its subscriptions within 5 seconds: 4401, or an error item and complete', async () => {
+    const one = await server.token();
+    const socket = await rawSocket(server, { token: one.token });
+    await socket.message(({ type }) => type === 'connection_ack');
+    socket.send({ id: '1', type: 'subscribe', payload: { query: events } });
+    await socket.message(({ type }) => type === 'next');
+    const sse = await bySse(server, one.token, events);
+    await sse.next();
+    const before = Date.now();
+    await server.pool.query('update api_token set revoked_at = now() where id = $1', [one.id]);
+    const [closed, item] = await Promise.all([socket.whenClosed, sse.next()]);
+    expect(Date.now() - before).toBeLessThan(5_000);
+    expect(closed.code).toBe(4401);
+    expect(item.value.errors?.[0]?.extensions).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect((await sse.next()).done).toBe(true);
+    expect((await ask(server, one.token, '{ eventCursor }')).status).toBe(401);
+  });
+});
+
+describe('a server that stops', () => {
+  it('says goodbye: WebSockets close with 1001, SSE completes', async () => {
+    const other = await startGraph();
+    const { token: theirs } = await other.token();
+    const socket = await rawSocket(other, { token: theirs });
+    await socket.message(({ type }) => type === 'connection_ack');
+    socket.send({ id: '1', type: 'subscribe', payload: { query: events } });
+    await socket.message(({ type }) => type === 'next');
+    const sse = await bySse(other, theirs, events);
+    await sse.next();
+    const [closed, item] = await Promise.all([socket.whenClosed, sse.next(), other.stop()]);
+    expect(closed.code).toBe(1001);
+    expect(item.done).toBe(true);
+  });
+});
+
+/** Another cursor of the same form: the byte at this place is turned around. */
+function changed(cursor: string, at: number): string {
+  const bytes = Buffer.from(cursor, 'base64url');
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  return bytes.toString('base64url');
+}
+
+function deep(levels: number): string {
+  const inner = (level: number): string =>
+    level === 0 ? 'id' : `... on DeviceEnrollment { ${inner(level - 1)} }`;
+  return `{ enrollments { edges { node { ${inner(levels)} } } } }`;
+}
+
+function many(one: (n: number) => string, count: number): string {
+  return Array.from({ length: count }, (_, n) => one(n)).join(' ');
+}

@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { databaseLanes, type TestDatabase, testDatabase } from '../harness/database.ts';
+import { beyondPrisma, shapeOfDatabase } from './database-shape.ts';
+import { shapeOfPrismaSchema } from './prisma-schema.ts';
+import type { DatabaseShape } from './table-shape.ts';
+
+/**
+ * Indexes that Prisma's schema cannot name, because they are partial. The database has them, the schema
+ * is silent. Their conditions are below.
+ */
+const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  enrollment: {
+    enrollment_device_key_idx: 'index btree (device_key)',
+    enrollment_serial_number_idx: 'index btree (serial_number)',
+  },
+  event: {
+    event_seq_key: 'unique (seq)',
+    event_unnumbered_idx: 'index btree (id)',
+  },
+  queue_entry: {
+    queue_entry_expires_at_idx: 'index btree (expires_at)',
+  },
+};
+
+/** All else that the migrations make and Prisma's schema has no words for. */
+const beyond = {
+  partialIndexes: [
+    'enrollment_device_key_idx where (device_key IS NOT NULL)',
+    'enrollment_serial_number_idx where (serial_number IS NOT NULL)',
+    'event_seq_key where (seq IS NOT NULL)',
+    'event_unnumbered_idx where (seq IS NULL)',
+    'queue_entry_expires_at_idx where (expires_at IS NOT NULL)',
+  ],
+  // What the hot statements need of an enrolment, without a visit to its row.
+  includedColumns: [
+    'enrollment_id_key include (key, tenant_id, enabled, cert_hash, pending_cert_hash)',
+  ],
+  // Ids that keyset lists order by.
+  collations: [
+    'command.uuid C',
+    'enrollment.id C',
+    'enrollment.serial_number C',
+    'stray_report.command_uuid C',
+  ],
+  // One row and no second.
+  checks: ['event_stream CHECK (one)'],
+  // The schema's relations are for reading. A foreign key on queue, history or events would make bulk
+  // enqueue several times slower and have every finish lock the shared command row.
+  foreignKeys: [],
+  // Room in each page for the next version of rows that change all the time.
+  storageParameters: ['enrollment_seen fillfactor=50', 'event_stream fillfactor=10'],
+  otherObjects: [],
+};
+
+/** Made by `migrate` itself in Prisma's layout. */
+const recordTable = '_prisma_migrations';
+
+const schema = shapeOfPrismaSchema(
+  readFileSync(new URL('../../prisma/schema.prisma', import.meta.url), 'utf8'),
+);
+
+describe.each(databaseLanes())('a migrated database (%s)', (lane) => {
+  let store: TestDatabase;
+  let found: DatabaseShape;
+  beforeAll(async () => {
+    store = await testDatabase(lane);
+    found = await shapeOfDatabase(store.database.graph);
+  });
+  afterAll(() => store.drop());
+
+  it('has the tables of schema.prisma and no other', () => {
+    expect(Object.keys(found).sort()).toEqual([...Object.keys(schema), recordTable].sort());
+  });
+
+  it.each(Object.keys(schema))('has the columns, keys and indexes of %s', (table) => {
+    const { columns = {}, indexes = {} } = schema[table] ?? {};
+    expect(found[table]).toEqual({ columns, indexes: { ...indexes, ...partial[table] } });
+  });
+
+  it('has nothing else that Prisma cannot say but what is listed here', async () => {
+    expect(await beyondPrisma(store.database.graph)).toEqual(beyond);
+  });
+
+  it('differs as soon as something is changed by hand', async () => {
+    const { graph } = store.database;
+    await graph.query(`
+      alter table tenant alter column name drop not null, alter column created_at drop default,
+        add column note text;
+      alter table lease alter column holder type varchar(10);
+      drop index api_token_sha256_key;
+      create index lease_until_idx on lease (until desc);
+      create table stranger (id int references tenant);
+      create view strange as select 1 as one`);
+    const changed = await shapeOfDatabase(graph);
+    expect(changed['tenant']?.columns).toMatchObject({
+      name: 'text',
+      created_at: 'timestamp(6) with time zone not null',
+      note: 'text',
+    });
+    expect(changed['lease']?.columns['holder']).toBe('character varying(10) not null');
+    expect(changed['lease']?.indexes['lease_until_idx']).toBe('index btree (until desc)');
+    expect(changed['api_token']?.indexes).not.toHaveProperty('api_token_sha256_key');
+    expect(Object.keys(changed)).toContain('stranger');
+    const more = await beyondPrisma(graph);
+    expect(more.foreignKeys).toEqual(['stranger FOREIGN KEY (id) REFERENCES tenant(id)']);
+    expect(more.otherObjects).toEqual(['relation strange of kind v']);
+  });
+});
+
+describe('the reader of schema.prisma', () => {
+  it('refuses what it does not understand', () => {
+    const read = (line: string) => shapeOfPrismaSchema(`model A {\n  id Int @id\n  ${line}\n}\n`);
+    expect(() => read('a String @db.Citext')).toThrow('@db.Citext');
+    expect(() => read('@@index([id(sort: Desc)])')).toThrow('not understood');
+    expect(() => read('@@unique([nothing])')).toThrow('no field nothing');
+    expect(() => read('a String @default(uuid(7))')).toThrow('not understood');
+  });
+});
