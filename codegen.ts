@@ -13,6 +13,7 @@ const config: CodegenConfig = {
         documentMode: 'string',
         enumsAsTypes: true,
         useTypeImports: true,
+        importExtension: '.ts',
         emitLegacyCommonJSImports: false,
         strictScalars: true,
         defaultScalarType: 'unknown',

@@ -30,9 +30,7 @@ interface Waiting<K, V> {
  * answer costs one statement. It gathers and forgets: a subscription that runs for days must not be
  * answered from what was read for an earlier event.
  */
-export function batched<K, V, Options>(
-  loadMany: LoadMany<K, V, Options>,
-): LoadOne<K, V, Options> {
+export function batched<K, V, Options>(loadMany: LoadMany<K, V, Options>): LoadOne<K, V, Options> {
   const open = new WeakMap<GraphContext, Map<string, Waiting<K, V>[]>>();
 
   return (context, group, key, options) =>

@@ -2,7 +2,7 @@ import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
-import ScopeAuthPlugin, { type AuthFailure } from '@pothos/plugin-scope-auth';
+import ScopeAuthPlugin, { type AuthFailure, AuthScopeFailureType } from '@pothos/plugin-scope-auth';
 import type PrismaTypes from '../generated/pothos.ts';
 import { getDatamodel } from '../generated/pothos.ts';
 import { ForbiddenError } from '../server/model/errors.ts';
@@ -62,5 +62,5 @@ export const builder = new SchemaBuilder<{
 /** The scopes that a rule found missing. */
 function scopesIn(failure: AuthFailure): readonly string[] {
   if ('failures' in failure) return failure.failures.flatMap(scopesIn);
-  return failure.kind === 'AuthScope' ? [String(failure.parameter)] : [];
+  return failure.kind === AuthScopeFailureType.AuthScope ? [String(failure.parameter)] : [];
 }

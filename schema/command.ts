@@ -5,7 +5,13 @@ import { ofTenant } from './load.ts';
 import { shownBody } from './raw.ts';
 
 /** Command UUIDs are unique within a tenant, so the global id names both. */
-function globalId({ tenantId, uuid }: { readonly tenantId: number; readonly uuid: string }): string {
+function globalId({
+  tenantId,
+  uuid,
+}: {
+  readonly tenantId: number;
+  readonly uuid: string;
+}): string {
   return `${tenantId}/${uuid}`;
 }
 

@@ -46,7 +46,9 @@ export interface StoredBytes {
 
 /** Opens what is sealed at rest. */
 export interface OpenSealed {
-  commandBody(stored: StoredBytes & { readonly tenantId: TenantId; readonly sealed: boolean }): Buffer;
+  commandBody(
+    stored: StoredBytes & { readonly tenantId: TenantId; readonly sealed: boolean },
+  ): Buffer;
   result(stored: StoredBytes & { readonly enrollmentId: string }): Buffer;
 }
 

@@ -42,10 +42,16 @@ const EnqueueCommandInput = builder.inputType('EnqueueCommandInput', {
         'For commands that wipe, lock, un-enrol or shut people out, sent to a filter or to all: the ' +
         '`queuedCount` of a dry run. If more would be reached, nothing is done.',
     }),
+    push: t.boolean({
+      required: true,
+      defaultValue: true,
+      description: 'Push to the targets, so that they come for it at once.',
+    }),
     priority: t.int({
       required: true,
       defaultValue: 0,
-      description: 'Higher goes first, from -1000 to 1000; equal ones in the order they were queued.',
+      description:
+        'Higher goes first, from -1000 to 1000; equal ones in the order they were queued.',
     }),
     notBefore: t.field({
       type: 'DateTime',
@@ -89,78 +95,78 @@ const refusedCursor = cursorCodec<number>(
   },
 );
 
-const EnqueueCommandPayload = builder
-  .objectRef<EnqueueAnswer>('EnqueueCommandPayload')
-  .implement({
-    description: 'What was done, or with `validateOnly` what would be.',
-    fields: (t) => ({
-      command: t.prismaField({
-        type: Command,
-        nullable: true,
-        description: 'The command; null with `validateOnly`, and for a token without commands:read.',
-        resolve: (query, { commandUuid, validateOnly }, _args, { prisma, viewer }) =>
-          validateOnly || !viewer.scopes.has('commands:read')
-            ? null
-            : prisma.command.findFirst({
-                ...query,
-                where: { uuid: commandUuid, ...ofTenant(viewer) },
-                orderBy: { key: 'desc' },
-              }),
-      }),
-      commandUuid: t.exposeString('commandUuid', { description: 'The CommandUUID.' }),
-      requestType: t.exposeString('requestType', { description: 'The RequestType.' }),
-      queuedCount: t.exposeInt('queuedCount', {
-        description: 'For how many enrolments it was queued.',
-      }),
-      targets: t.connection(
-        {
-          type: Enrollment,
-          description: 'The first of these enrolments, at most 100, by id.',
-          resolve: async ({ sample }, args, context, info) => {
-            const stretch = stretchOf(args, enrollmentCursor);
-            const { after, before } = stretch;
-            const between = sample.filter(
-              (id) => (after === null || id > after) && (before === null || id < before),
-            );
-            const page = pageOfList(between, { ...stretch, after: null, before: null });
-            const byId = await findEnrollmentsById(context, page.rows, nodesQuery(context, info));
-            const rows = page.rows.flatMap((id) => byId.get(id) ?? []);
-            return connectionOf({ rows, more: page.more }, stretch, (node) => ({
-              cursor: enrollmentCursor.encode(node.id),
-              node,
-            }));
-          },
-        },
-        { name: 'EnrollmentConnection', description: 'A page of enrolments of any channel.' },
-        { name: 'EnrollmentEdge', description: 'An enrolment in a list, with its position.' },
-      ),
-      refused: t.connection(
-        {
-          type: Refused,
-          description: 'The targets that it was not queued for, and why.',
-          resolve: ({ refused }, args) => {
-            const stretch = stretchOf(args, refusedCursor);
-            const places = refused.map((target, place) => ({ target, place }));
-            return connectionOf(pageOfList(places, stretch), stretch, ({ target, place }) => ({
-              cursor: refusedCursor.encode(place),
-              node: target,
-            }));
-          },
-        },
-        { name: 'RefusedTargetConnection', description: 'A page of refused targets.' },
-        { name: 'RefusedTargetEdge', description: 'A refused target, with its position.' },
-      ),
-      cursor: t.exposeString('cursor', {
-        description: "The event stream's position from before: subscribe after it to miss nothing.",
-      }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'Whether an earlier, equal request had done it already.',
-      }),
-      validateOnly: t.exposeBoolean('validateOnly', { description: 'Whether nothing was queued.' }),
+const EnqueueCommandPayload = builder.objectRef<EnqueueAnswer>('EnqueueCommandPayload').implement({
+  description: 'What was done, or with `validateOnly` what would be.',
+  fields: (t) => ({
+    command: t.prismaField({
+      type: Command,
+      nullable: true,
+      description: 'The command; null with `validateOnly`, and for a token without commands:read.',
+      resolve: (query, { commandUuid, validateOnly }, _args, { prisma, viewer }) =>
+        validateOnly || !viewer.scopes.has('commands:read')
+          ? null
+          : prisma.command.findFirst({
+              ...query,
+              where: { uuid: commandUuid, ...ofTenant(viewer) },
+              orderBy: { key: 'desc' },
+            }),
     }),
-  });
+    commandUuid: t.exposeString('commandUuid', { description: 'The CommandUUID.' }),
+    requestType: t.exposeString('requestType', { description: 'The RequestType.' }),
+    queuedCount: t.exposeInt('queuedCount', {
+      description: 'For how many enrolments it was queued.',
+    }),
+    targets: t.connection(
+      {
+        type: Enrollment,
+        description: 'The first of these enrolments, at most 100, by id.',
+        resolve: async ({ sample }, args, context, info) => {
+          const stretch = stretchOf(args, enrollmentCursor);
+          const { after, before } = stretch;
+          const between = sample.filter(
+            (id) => (after === null || id > after) && (before === null || id < before),
+          );
+          const page = pageOfList(between, { ...stretch, after: null, before: null });
+          const byId = await findEnrollmentsById(context, page.rows, nodesQuery(context, info));
+          const rows = page.rows.flatMap((id) => byId.get(id) ?? []);
+          return connectionOf({ rows, more: page.more }, stretch, (node) => ({
+            cursor: enrollmentCursor.encode(node.id),
+            node,
+          }));
+        },
+      },
+      { name: 'EnrollmentConnection', description: 'A page of enrolments of any channel.' },
+      { name: 'EnrollmentEdge', description: 'An enrolment in a list, with its position.' },
+    ),
+    refused: t.connection(
+      {
+        type: Refused,
+        description: 'The targets that it was not queued for, and why.',
+        resolve: ({ refused }, args) => {
+          const stretch = stretchOf(args, refusedCursor);
+          const places = refused.map((target, place) => ({ target, place }));
+          return connectionOf(pageOfList(places, stretch), stretch, ({ target, place }) => ({
+            cursor: refusedCursor.encode(place),
+            node: target,
+          }));
+        },
+      },
+      { name: 'RefusedTargetConnection', description: 'A page of refused targets.' },
+      { name: 'RefusedTargetEdge', description: 'A refused target, with its position.' },
+    ),
+    cursor: t.exposeString('cursor', {
+      description: "The event stream's position from before: subscribe after it to miss nothing.",
+    }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'Whether an earlier, equal request had done it already.',
+    }),
+    validateOnly: t.exposeBoolean('validateOnly', { description: 'Whether nothing was queued.' }),
+  }),
+});
 
-builder.mutationType({ description: 'What changes anything. Each answers what can go wrong as a type.' });
+builder.mutationType({
+  description: 'What changes anything. Each answers what can go wrong as a type.',
+});
 
 builder.mutationField('enqueueCommand', (t) =>
   t.field({
@@ -175,7 +181,11 @@ builder.mutationField('enqueueCommand', (t) =>
       },
     },
     args: {
-      input: t.arg({ type: EnqueueCommandInput, required: true, description: 'What, and to whom.' }),
+      input: t.arg({
+        type: EnqueueCommandInput,
+        required: true,
+        description: 'What, and to whom.',
+      }),
     },
     resolve: async (_root, { input }, { useCases, viewer }) => {
       const { plist } = input.command;
@@ -190,6 +200,7 @@ builder.mutationField('enqueueCommand', (t) =>
         validateOnly: input.validateOnly,
         expectedCount: input.expectedCount ?? null,
         idempotencyKey: input.idempotencyKey ?? null,
+        push: input.push,
         timing: {
           priority: input.priority,
           notBefore: input.notBefore ?? null,

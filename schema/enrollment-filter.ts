@@ -84,11 +84,21 @@ function read(
   }
   if (reading.strict) demandMembers(input, path);
   const inner = (name: string) => (filter: FilterInput, index?: number) =>
-    read(filter, [...path, name, ...(index === undefined ? [] : [String(index)])], reading, depth + 1);
-  const texts = (name: string, list: readonly string[]) => list.map((text, index) => {
-    if (!text.includes('\0')) return text;
-    throw new ValidationError('NOT_A_TEXT', 'A text holds no NUL.', [...path, name, String(index)]);
-  });
+    read(
+      filter,
+      [...path, name, ...(index === undefined ? [] : [String(index)])],
+      reading,
+      depth + 1,
+    );
+  const texts = (name: string, list: readonly string[]) =>
+    list.map((text, index) => {
+      if (!text.includes('\0')) return text;
+      throw new ValidationError('NOT_A_TEXT', 'A text holds no NUL.', [
+        ...path,
+        name,
+        String(index),
+      ]);
+    });
   const { and, or, not, ids, kinds, enabled, serialNumbers, topics } = input;
   const awaiting = input.awaitingConfiguration;
   return {

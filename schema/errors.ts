@@ -2,7 +2,7 @@ import {
   ConflictError,
   ForbiddenError,
   NotFoundError,
-  UserError,
+  type UserError,
   ValidationError,
 } from '../server/model/errors.ts';
 import { builder } from './builder.ts';
@@ -11,7 +11,9 @@ import { builder } from './builder.ts';
 const ErrorInterface = builder.interfaceRef<UserError>('Error').implement({
   description: 'What a caller got wrong. Mutations answer it as one of their outcomes.',
   fields: (t) => ({
-    message: t.exposeString('message', { description: 'For people: what is wrong, and what to do.' }),
+    message: t.exposeString('message', {
+      description: 'For people: what is wrong, and what to do.',
+    }),
     code: t.exposeString('code', { description: 'For programs: a stable word in capitals.' }),
     path: t.exposeStringList('path', {
       description: 'Where in the arguments, such as `["input", "targets", "ids", "3"]`.',

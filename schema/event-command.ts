@@ -65,14 +65,16 @@ export const CommandAnswered = builder
     }),
   });
 
-export const CommandNotNow = builder.objectRef<EventItem>(eventTypeName('CommandNotNow')).implement({
-  description: 'A device put a command off. It is offered again.',
-  interfaces: [Event],
-  fields: (t) => ({
-    requestType: t.string(requestType),
-    notNowTally: t.int(notNowTally),
-  }),
-});
+export const CommandNotNow = builder
+  .objectRef<EventItem>(eventTypeName('CommandNotNow'))
+  .implement({
+    description: 'A device put a command off. It is offered again.',
+    interfaces: [Event],
+    fields: (t) => ({
+      requestType: t.string(requestType),
+      notNowTally: t.int(notNowTally),
+    }),
+  });
 
 export const CommandEnded = builder.objectRef<EventItem>(eventTypeName('CommandEnded')).implement({
   description: 'A command left the queue of an enrolment without an answer.',

@@ -73,7 +73,8 @@ export const Event = builder.interfaceRef<EventItem>('Event').implement({
 });
 
 export const EventTypeEnum = builder.enumType('EventType', {
-  description: 'The kinds of event. Each has an object type of its own: its name with `Event` behind.',
+  description:
+    'The kinds of event. Each has an object type of its own: its name with `Event` behind.',
   values: eventTypes,
 });
 

@@ -15,7 +15,11 @@ export interface EnrollmentQuery {
  * What the nodes of a connection need: the plugin plans it by where they stand in the selection.
  * @param path  from the field to the nodes
  */
-export function nodesQuery(context: GraphContext, info: GraphQLResolveInfo, path = ['edges', 'node']) {
+export function nodesQuery(
+  context: GraphContext,
+  info: GraphQLResolveInfo,
+  path = ['edges', 'node'],
+) {
   const { select, include } = queryFromInfo({ context, info, path });
   if (select) return { select };
   return include ? { include } : {};

@@ -21,7 +21,11 @@ builder.scalarType('Base64', {
   serialize: (value) =>
     Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'),
   parseValue(value) {
-    if (typeof value !== 'string' || !/^[A-Za-z\d+/]*={0,2}$/.test(value) || value.length % 4 !== 0) {
+    if (
+      typeof value !== 'string' ||
+      !/^[A-Za-z\d+/]*={0,2}$/.test(value) ||
+      value.length % 4 !== 0
+    ) {
       throw new GraphQLError('Not base64.');
     }
     return Buffer.from(value, 'base64');

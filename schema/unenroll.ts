@@ -22,7 +22,10 @@ const UnenrollMethod = builder.enumType('UnenrollMethod', {
 const UnenrollInput = builder.inputType('UnenrollInput', {
   description: 'Which device, and how.',
   fields: (t) => ({
-    enrollmentId: t.id({ required: true, description: 'The device: its global or its natural id.' }),
+    enrollmentId: t.id({
+      required: true,
+      description: 'The device: its global or its natural id.',
+    }),
     method: t.field({
       type: UnenrollMethod,
       required: true,
@@ -33,7 +36,8 @@ const UnenrollInput = builder.inputType('UnenrollInput', {
       description: 'For REMOVE_PROFILE: PayloadIdentifier of the profile that enrolled the device.',
     }),
     idempotencyKey: t.string({
-      description: 'A key of your own for this request: the same key is done once, within 24 hours.',
+      description:
+        'A key of your own for this request: the same key is done once, within 24 hours.',
     }),
   }),
 });

@@ -18,6 +18,7 @@ import { type Clock, systemClock } from './model/clock.ts';
 import { StartupError } from './model/errors.ts';
 import type { Log } from './model/log.ts';
 import type { PrometheusMetrics } from './observe/metrics.ts';
+import { pushSide } from './push-side.ts';
 import { openPrisma } from './prisma.ts';
 import type { Keyring } from './secrets/keyring.ts';
 import { type Stop, shutDown } from './shutdown.ts';
@@ -129,6 +130,7 @@ async function open(
   );
   stops.unshift({ name: 'last seen', timeout: 10_000, stop: () => lastSeen.stop() });
 
+  let kickJobs = (): void => {};
   const ctx: MdmContext = {
     hot: database.hot,
     graph: database.graph,
@@ -138,8 +140,12 @@ async function open(
     lastSeen,
     retro: settings.retro,
     committed: () => events.committed(),
+    kickJobs: () => kickJobs(),
     currentCursor: () => events.currentCursor(),
   };
+  const push = pushSide(ctx, settings, metrics);
+  kickJobs = push.jobs.kick;
+  stops.unshift({ name: 'push', timeout: 15_000, stop: () => push.stop() });
   const prisma = openPrisma(database.graph);
   const graph = graphSide({ ctx, prisma, events, settings, metrics });
   const retention = {
@@ -155,6 +161,7 @@ async function open(
         every: 600,
         run: (signal) => sweep(database.graph, retention, signal),
       },
+      ...push.tasks,
       { name: 'expiry', every: 15, run: (signal) => endExpiredCommands(ctx, signal) },
     ],
     { clock, log },
@@ -198,11 +205,11 @@ async function open(
 
   stops.unshift(
     { name: 'jobs', timeout: 10_000, stop: stopTasks },
-    // Subscribers are told to come back before the listener waits for the last requests to end.
     { name: 'events', timeout: 5_000, stop: () => events.stop() },
+    // Subscribers are told to come back before the listener waits for the last requests to end.
     { name: 'graph', timeout: 5_000, stop: () => graph.stop() },
   );
-  const order = ['graph', 'events', 'http', 'jobs', 'last seen', 'wake-ups', 'database'];
+  const order = ['graph', 'http', 'jobs', 'push', 'events', 'last seen', 'wake-ups', 'database'];
   const inOrder = stops.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   const { port } = listener.address;
   return {

@@ -61,6 +61,16 @@ export const table = {
     default: false,
     help: 'Refuse device messages signed with SHA-1. Many Apple devices still sign so.',
   }),
+  apnsUrl: optional('apns-url', {
+    schema: values.upstreamUrl,
+    expected: 'an https:// URL',
+    help: 'Push service to use instead of Apple’s, such as a stand-in.',
+  }),
+  apnsCa: fileList('apns-ca', {
+    parse: parsePemBundle,
+    expected: 'a file of PEM certificates',
+    help: 'Authorities to trust at --apns-url instead of the usual ones.',
+  }),
   certHeader: optional('cert-header', {
     schema: values.headerName,
     expected: 'the name of a header',

@@ -10,10 +10,11 @@ export interface Interest {
 
 /** Whether all that the interest asks for holds for the event. */
 export function isWanted({ tenant, filter }: Interest, event: NumberedEvent): boolean {
-  const { types, enrollmentIds, commandUuids } = filter;
+  const { types, enrollmentIds, commandUuids, jobIds } = filter;
   if (tenant !== null && tenant !== event.tenantId) return false;
   if (types && !types.has(event.type)) return false;
   if (enrollmentIds && !has(enrollmentIds, event.enrollmentId)) return false;
+  if (jobIds && !has(jobIds, event.jobId)) return false;
   return !commandUuids || has(commandUuids, event.commandUuid);
 }
 
@@ -30,16 +31,17 @@ export interface InterestIndex<T extends Interest> {
 }
 
 /**
- * Members by tenant and by the narrowest thing that their filter names: enrolments, else commands,
+ * Members by tenant and by the narrowest thing that their filter names: enrolments, else commands, else jobs,
  * else types, else nothing. An event costs a few look-ups, however many members there are.
  */
 export function createInterestIndex<T extends Interest>(): InterestIndex<T> {
   const members = new Map<string, Set<T>>();
 
   function keysOf({ tenant, filter }: T): string[] {
-    const { enrollmentIds, commandUuids, types } = filter;
+    const { enrollmentIds, commandUuids, jobIds, types } = filter;
     if (enrollmentIds) return [...enrollmentIds].map((id) => key(tenant, 'enrollment', id));
     if (commandUuids) return [...commandUuids].map((uuid) => key(tenant, 'command', uuid));
+    if (jobIds) return [...jobIds].map((id) => key(tenant, 'job', id));
     if (types) return [...types].map((type) => key(tenant, 'type', type));
     return [key(tenant, 'all', '')];
   }
@@ -64,6 +66,7 @@ export function createInterestIndex<T extends Interest>(): InterestIndex<T> {
         for (const [what, value] of [
           ['enrollment', event.enrollmentId],
           ['command', event.commandUuid],
+          ['job', event.jobId],
           ['type', event.type],
           ['all', ''],
         ] as const) {

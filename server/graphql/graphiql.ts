@@ -56,7 +56,7 @@ export function createGraphiql(
 
   return async (request, response) => {
     const { plain, zipped } = await (made ??= make());
-    const takesZipped = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+    const takesZipped = /\bgzip\b/.test(request.headers['accept-encoding']?.toString() ?? '');
     const page = takesZipped ? zipped : plain;
     response.writeHead(200, {
       'Content-Type': 'text/html; charset=utf-8',

@@ -36,7 +36,11 @@ export function createGraphql<Context extends object>(parts: {
   const log = parts.log.child({ room: 'graphql' });
   const pipeline = createPipeline({ ...parts, log });
   const operations = createOpenOperations(access);
-  metrics.gauge('graphmdm_graphql_open', 'Requests and WebSockets that are open.', operations.count);
+  metrics.gauge(
+    'graphmdm_graphql_open',
+    'Requests and WebSockets that are open.',
+    operations.count,
+  );
   const webSocket = createWebSocketSide({ pipeline, access, operations, settings, clock, log });
   return {
     handle: createHttpHandler({ pipeline, access, operations, settings }),

@@ -27,7 +27,9 @@ export function limitPlugins(refused: Counter): readonly Plugin[] {
   return [
     maxTokensPlugin(limit(limits.tokens, 'TOO_MANY_TOKENS', 'The operation is too long.')),
     maxDepthPlugin(limit(limits.depth, 'TOO_DEEP', 'The operation has too many levels.')),
-    maxAliasesPlugin(limit(limits.aliases, 'TOO_MANY_ALIASES', 'The operation has too many aliases.')),
+    maxAliasesPlugin(
+      limit(limits.aliases, 'TOO_MANY_ALIASES', 'The operation has too many aliases.'),
+    ),
     maxDirectivesPlugin(
       limit(limits.directives, 'TOO_MANY_DIRECTIVES', 'The operation has too many directives.'),
     ),

@@ -74,7 +74,7 @@ export function createWebSocketSide<Context extends object>(parts: {
       return true;
     } catch (error) {
       const { message } = pipeline.mask(error);
-      if (!(error instanceof Unauthenticated)) throw new Error(message);
+      if (!(error instanceof Unauthenticated)) throw new Error(message, { cause: error });
       socket.close(closeCodes.unauthorized, message);
       return false;
     }

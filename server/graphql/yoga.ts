@@ -31,10 +31,7 @@ export function createPipeline<Context extends object>(parts: YogaParts<Context>
     schema,
     graphqlEndpoint: endpoint,
     context: ({ operation }) => contextOf(operation),
-    plugins: [
-      ...limitPlugins(refused),
-      ...(settings.introspection ? [] : [noIntrospection]),
-    ],
+    plugins: [...limitPlugins(refused), ...(settings.introspection ? [] : [noIntrospection])],
     maskedErrors: { maskError: mask },
     maxRequestBodySize: settings.bodyLimit,
     // What has to be logged, the mask logs.

@@ -54,8 +54,9 @@ export async function proveDevice(
   deviceId: string,
   arrival: Arrival,
   policy: BindingPolicy,
+  inSetupAssistant = false,
 ): Promise<BoundDevice> {
-  const device = await proveBinding(client, deviceId, arrival, policy);
+  const device = await proveBinding(client, deviceId, arrival, policy, inSetupAssistant);
   const answer = unenrollAnswer(device.disabledReason);
   if (answer !== null) throw new Unenroll(answer, device.id);
   return device;
@@ -67,6 +68,7 @@ export async function proveDevice(
  * - A new certificate is only pending after an Authenticate (Apple: the payload need not be installed
  *   yet). The first later message signed with it makes it current and retires the old one.
  * - A renewal may come without an Authenticate; then the evidence for it makes the certificate current.
+ *   A device that waits in Setup Assistant enrols anew, whatever the evidence.
  * - A device that is heard with its old certificate, with no TokenUpdate since it authenticated with
  *   a new one, is enabled again: its profile update failed. Unless the new one is heard after all: then
  *   the old message had only been under way, and the re-enrolment goes on.
@@ -74,6 +76,7 @@ export async function proveDevice(
  *   id that never enrolled is not: anybody of the same authority could take it.
  *
  * The device's row is locked until the transaction ends.
+ * @param inSetupAssistant whether the message says so, by `AwaitingConfiguration`
  * @throws {Refusal} 409: never enrolled, or the certificate is not this device's
  */
 export async function proveBinding(
@@ -81,6 +84,7 @@ export async function proveBinding(
   deviceId: string,
   arrival: Arrival,
   policy: BindingPolicy,
+  inSetupAssistant = false,
 ): Promise<BoundDevice> {
   const device = await lockDevice(client, deviceId);
   if (device === null) {
@@ -94,9 +98,13 @@ export async function proveBinding(
       }
       if (!(await isRenewal(client, device, arrival))) throw notBound(device, arrival);
       await record(client, device, arrival);
-      return makeCurrent(client, { ...device, renewing: true }, arrival);
+      return replace(client, { ...device, renewing: !inSetupAssistant }, arrival);
     case 'pending':
-      return makeCurrent(client, await resumeReEnrollment(client, device, arrival), arrival);
+      return replace(
+        client,
+        { ...device, renewing: device.renewing && !inSetupAssistant },
+        arrival,
+      );
     case 'current':
       return reviveFailedReEnrollment(client, device, arrival);
   }
@@ -116,7 +124,23 @@ async function record(client: PoolClient, device: BoundDevice, arrival: Arrival)
 
 function notBound(device: BoundDevice, { certificate }: Arrival): Refusal {
   const hash = certificate.sha256.toString('hex');
-  return new Refusal(409, 'certificate-not-bound', `certificate ${hash} is not bound to ${device.id}`);
+  return new Refusal(
+    409,
+    'certificate-not-bound',
+    `certificate ${hash} is not bound to ${device.id}`,
+  );
+}
+
+/** Makes a new certificate current; an enrolment that is not renewed by it ends, if it has not yet. */
+async function replace(
+  client: PoolClient,
+  device: BoundDevice,
+  arrival: Arrival,
+): Promise<BoundDevice> {
+  if (!device.enabled || device.renewing) return makeCurrent(client, device, arrival);
+  await reEnroll(client, device, arrival);
+  const ended = { ...device, enabled: false, disabledReason: 'RE_ENROLLING' };
+  return makeCurrent(client, ended, arrival);
 }
 
 async function makeCurrent(
@@ -145,14 +169,4 @@ async function reviveFailedReEnrollment(
     data: { reason: 'RE_ENROLLMENT_FAILED' },
   });
   return { ...device, enabled: true, disabledReason: null };
-}
-
-async function resumeReEnrollment(
-  client: PoolClient,
-  device: BoundDevice,
-  arrival: Arrival,
-): Promise<BoundDevice> {
-  if (!device.enabled || device.renewing) return device;
-  await reEnroll(client, device, arrival);
-  return { ...device, enabled: false, disabledReason: 'RE_ENROLLING' };
 }

@@ -22,6 +22,10 @@ export const eventTypes = [
   'CommandNotNow',
   'CommandEnded',
   'StrayReportReceived',
+  'PushAccepted',
+  'PushFailed',
+  'PushTopicStopped',
+  'JobProgressed',
 ] as const;
 
 export type EventType = (typeof eventTypes)[number];
@@ -45,6 +49,7 @@ export interface NumberedEvent {
   readonly commandKey: bigint | null;
   readonly commandUuid: string | null;
   readonly checkInId: string | null;
+  readonly jobId: string | null;
   readonly data: EventData;
 }
 
@@ -53,4 +58,5 @@ export interface EventFilter {
   readonly types?: ReadonlySet<EventType>;
   readonly enrollmentIds?: ReadonlySet<string>;
   readonly commandUuids?: ReadonlySet<string>;
+  readonly jobIds?: ReadonlySet<string>;
 }

@@ -13,6 +13,8 @@ export const scopes = [
   'events:read',
   'push:read',
   'push:write',
+  'jobs:read',
+  'jobs:write',
   'secrets:read',
   'tokens:read',
   'tokens:write',

@@ -1,5 +1,9 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
-import { type Identity, type SignatureStyle, signMessage } from '../../clients/simulator/identity.ts';
+import {
+  type Identity,
+  type SignatureStyle,
+  signMessage,
+} from '../../clients/simulator/identity.ts';
 
 /** An HTTP answer, whole. */
 export interface RawReply {

@@ -68,7 +68,10 @@ describe('a message', () => {
     const foreign = await makeAuthority({ commonName: 'foreign' });
     const body = buildPlist({ ...device.channel.identifiers, Status: 'Idle' });
     const day = 86_400_000;
-    const past = { notBefore: new Date(Date.now() - 9 * day), notAfter: new Date(Date.now() - day) };
+    const past = {
+      notBefore: new Date(Date.now() - 9 * day),
+      notAfter: new Date(Date.now() - day),
+    };
     const named = { commonName: 'device' };
     const cases = [
       [400, 'missing-signature', {}],
@@ -76,7 +79,11 @@ describe('a message', () => {
       [400, 'bad-cms', { 'Mdm-Signature': Buffer.from('no CMS').toString('base64') }],
       [400, 'signature-mismatch', signedBy(device.identity, Buffer.from('another body'))],
       [400, 'untrusted', signedBy(await issueIdentity(foreign, named), body)],
-      [400, 'expired', signedBy(await issueIdentity(server.authority, { ...named, ...past }), body)],
+      [
+        400,
+        'expired',
+        signedBy(await issueIdentity(server.authority, { ...named, ...past }), body),
+      ],
       [409, 'certificate-not-bound', signedBy(await newIdentity(), body)],
       [409, 'certificate-not-bound', signedBy(other.identity, body)],
     ] as const;
@@ -137,18 +144,25 @@ describe('a new certificate, brought by an Authenticate', () => {
       const [before, after] = [hashOf(old), hashOf(device.identity)];
       expect((await device.authenticate()).status, what).toBe(200);
       for (const id of ids) {
-        expect(await enrollmentOf(server, id), what).toMatchObject({ current: before, pending: after });
+        expect(await enrollmentOf(server, id), what).toMatchObject({
+          current: before,
+          pending: after,
+        });
       }
       await hear(device);
       for (const id of ids) {
-        expect(await enrollmentOf(server, id), what).toMatchObject({ current: after, pending: null });
+        expect(await enrollmentOf(server, id), what).toMatchObject({
+          current: after,
+          pending: null,
+        });
       }
       const replaced = (await eventsOf(server, device.enrollmentId)).filter(
         ({ type }) => type === 'CertificateReplaced',
       );
-      expect(replaced.map(({ data }) => data), what).toEqual([
-        { certificateSha256: after, replacedCertificateSha256: before, renewal: false },
-      ]);
+      expect(
+        replaced.map(({ data }) => data),
+        what,
+      ).toEqual([{ certificateSha256: after, replacedCertificateSha256: before, renewal: false }]);
       expect(await pollBy(device, old), what).toBe(409);
       expect(await pollBy(device, device.identity), what).toBe(200);
     }
@@ -165,7 +179,10 @@ describe('a new certificate, brought by an Authenticate', () => {
     device.identity = old;
     expect(await device.channel.poll()).toBeNull();
     for (const id of ids) {
-      expect(await enrollmentOf(server, id)).toMatchObject({ enabled: true, disabled_reason: null });
+      expect(await enrollmentOf(server, id)).toMatchObject({
+        enabled: true,
+        disabled_reason: null,
+      });
     }
     const events = await eventsOf(server, device.enrollmentId);
     expect(events.at(-1)).toEqual({
@@ -190,7 +207,9 @@ describe('a new certificate, brought by an Authenticate', () => {
     // It did enrol anew, so what was meant for it before is gone, and its user has to come back.
     expect(await device.channel.poll()).toBeNull();
     expect(await enrollmentOf(server, device.enrollmentId)).toMatchObject({ enabled: true });
-    expect(await enrollmentOf(server, `${device.enrollmentId}:A`)).toMatchObject({ enabled: false });
+    expect(await enrollmentOf(server, `${device.enrollmentId}:A`)).toMatchObject({
+      enabled: false,
+    });
     const types = (await eventTypesOf(server, device.enrollmentId)).slice(2);
     expect(types).toEqual([
       'EnrollmentReEnrolled',
@@ -213,7 +232,9 @@ describe('a new certificate, brought by an Authenticate', () => {
     await device.authenticate();
     device.identity = old;
     await device.channel.poll();
-    expect(await enrollmentOf(server, `${device.enrollmentId}:A`)).toMatchObject({ enabled: false });
+    expect(await enrollmentOf(server, `${device.enrollmentId}:A`)).toMatchObject({
+      enabled: false,
+    });
     expect(await enrollmentOf(server, device.enrollmentId)).toMatchObject({ enabled: true });
   });
 });

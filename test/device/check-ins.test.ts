@@ -40,12 +40,7 @@ describe('the identifiers of a message', () => {
       'U1',
     ],
     [{ UDID: 'U1', UserShortName: 'ignored' }, 'DEVICE', 'U1', null],
-    [
-      { UDID: 'U1', EnrollmentID: 'E1', EnrollmentUserID: 'ignored' },
-      'DEVICE',
-      'U1',
-      null,
-    ],
+    [{ UDID: 'U1', EnrollmentID: 'E1', EnrollmentUserID: 'ignored' }, 'DEVICE', 'U1', null],
     [{ EnrollmentID: 'E1' }, 'USER_ENROLLMENT_DEVICE', 'E1', null],
     [{ EnrollmentID: 'E1', UserID: 'ignored' }, 'USER_ENROLLMENT_DEVICE', 'E1', null],
     [{ EnrollmentID: 'E1', EnrollmentUserID: 'A' }, 'USER_ENROLLMENT', 'E1:A', 'E1'],
@@ -98,17 +93,47 @@ describe('a check-in message', () => {
 
   it.each<[what: string, messageType: string, fields: PlistDict, status: number, reason: string]>([
     ['a TokenUpdate without Topic', 'TokenUpdate', { ...whole, Topic: '' }, 400, 'missing-field'],
-    ['a TokenUpdate without PushMagic', 'TokenUpdate', { ...whole, PushMagic: '' }, 400, 'missing-field'],
-    ['a TokenUpdate without Token', 'TokenUpdate', { ...whole, Token: Buffer.alloc(0) }, 400, 'missing-field'],
-    ['a TokenUpdate whose Token is text', 'TokenUpdate', { ...whole, Token: 'dG9rZW4=' }, 400, 'wrong-type'],
-    ['a bootstrap token that is text', 'SetBootstrapToken', { BootstrapToken: 'x' }, 400, 'wrong-type'],
+    [
+      'a TokenUpdate without PushMagic',
+      'TokenUpdate',
+      { ...whole, PushMagic: '' },
+      400,
+      'missing-field',
+    ],
+    [
+      'a TokenUpdate without Token',
+      'TokenUpdate',
+      { ...whole, Token: Buffer.alloc(0) },
+      400,
+      'missing-field',
+    ],
+    [
+      'a TokenUpdate whose Token is text',
+      'TokenUpdate',
+      { ...whole, Token: 'dG9rZW4=' },
+      400,
+      'wrong-type',
+    ],
+    [
+      'a bootstrap token that is text',
+      'SetBootstrapToken',
+      { BootstrapToken: 'x' },
+      400,
+      'wrong-type',
+    ],
     ['no known MessageType', 'Authenticated', {}, 400, 'unknown-message-type'],
     ['a MessageType of another type', 'TokenUpdate', { MessageType: 7 }, 400, 'wrong-type'],
     ['a name from the prototype as MessageType', 'constructor', {}, 400, 'unknown-message-type'],
     ['a UDID of another type', 'Authenticate', { UDID: 7 }, 400, 'wrong-type'],
     ['no identifier', 'Authenticate', { UDID: '' }, 400, 'no-identifier'],
     ['an id that is too long', 'Authenticate', { UDID: 'U'.repeat(256) }, 400, 'bad-identifier'],
-    ['an Authenticate of a user', 'Authenticate', { UserID: 'A' }, 400, 'authenticate-on-user-channel'],
+    [
+      'an Authenticate of a user',
+      'Authenticate',
+      { UserID: 'A' },
+      400,
+      'authenticate-on-user-channel',
+    ],
     ['a UserAuthenticate without user', 'UserAuthenticate', {}, 400, 'no-user'],
     ['a GetToken for no service', 'GetToken', {}, 400, 'no-token-service'],
     [
@@ -125,19 +150,28 @@ describe('a check-in message', () => {
       400,
       'bad-endpoint',
     ],
-    ['a UserAuthenticate of a stranger', 'UserAuthenticate', { UDID: 'X', UserID: 'A' }, 409, 'not-enrolled'],
+    [
+      'a UserAuthenticate of a stranger',
+      'UserAuthenticate',
+      { UDID: 'X', UserID: 'A' },
+      409,
+      'not-enrolled',
+    ],
     ['a CheckOut of a stranger', 'CheckOut', { UDID: 'X' }, 409, 'not-enrolled'],
     ['a GetBootstrapToken of a stranger', 'GetBootstrapToken', { UDID: 'X' }, 409, 'not-enrolled'],
-  ])('with %s is refused and stores nothing', async (_what, messageType, fields, status, reason) => {
-    const device = await aDevice();
-    await device.enrol();
-    const before = await fingerprintOf(server);
-    const from = server.log.length;
-    const reply = await device.channel.checkIn(messageType, fields);
-    expect(reply.status).toBe(status);
-    expect(refusalsSince(server, from)).toEqual([reason]);
-    expect(await fingerprintOf(server)).toEqual(before);
-  });
+  ])(
+    'with %s is refused and stores nothing',
+    async (_what, messageType, fields, status, reason) => {
+      const device = await aDevice();
+      await device.enrol();
+      const before = await fingerprintOf(server);
+      const from = server.log.length;
+      const reply = await device.channel.checkIn(messageType, fields);
+      expect(reply.status).toBe(status);
+      expect(refusalsSince(server, from)).toEqual([reason]);
+      expect(await fingerprintOf(server)).toEqual(before);
+    },
+  );
 
   it.each([
     ['DeclarativeManagement without --dm', 'DeclarativeManagement', { Endpoint: 'tokens' }],

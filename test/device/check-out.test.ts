@@ -46,7 +46,9 @@ describe('a device that checks out', () => {
       });
       expect(await queueOf(server, each)).toEqual([]);
       expect(await resultsOf(server, each)).toMatchObject([{ ended: 'UNENROLLED', status: null }]);
-      await expect(enqueue(server, [each], aCommand(`late ${each}`))).rejects.toThrow('NOT_ENABLED');
+      await expect(enqueue(server, [each], aCommand(`late ${each}`))).rejects.toThrow(
+        'NOT_ENABLED',
+      );
     }
     expect(await device.channel.poll()).toBeNull();
     expect(await user.poll()).toBeNull();

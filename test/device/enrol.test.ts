@@ -74,8 +74,7 @@ describe('a device that enrols', () => {
 
   it('counts its TokenUpdates, from one again after each enrolment', async () => {
     const device = await aDevice();
-    const tally = async () =>
-      (await enrollmentOf(server, device.enrollmentId))?.token_update_tally;
+    const tally = async () => (await enrollmentOf(server, device.enrollmentId))?.token_update_tally;
     await device.enrol();
     expect(await tally()).toBe(1);
     device.pushToken = Buffer.from('another token');

@@ -115,7 +115,13 @@ describe('the queue of a device', () => {
     await play(device, ['NotNow D', 'NotNow E', 'Idle', 'NotNow D', 'Acknowledged D', 'Error E']);
     const results = await resultsOf(server, device.enrollmentId);
     expect(results).toEqual([
-      { uuid: uuidOf(device, 'D'), ended: 'ANSWERED', status: 'Acknowledged', tally: 2, has_result: true },
+      {
+        uuid: uuidOf(device, 'D'),
+        ended: 'ANSWERED',
+        status: 'Acknowledged',
+        tally: 2,
+        has_result: true,
+      },
       { uuid: uuidOf(device, 'E'), ended: 'ANSWERED', status: 'Error', tally: 1, has_result: true },
     ]);
     const events = (await eventsOf(server, device.enrollmentId)).slice(2);
@@ -192,7 +198,13 @@ describe('a device that enrols anew', () => {
           tally: place === 0 ? 1 : 0,
           has_result: false,
         },
-        { uuid: uuidOf(device, '2'), ended: 'RE_ENROLLED', status: null, tally: 0, has_result: false },
+        {
+          uuid: uuidOf(device, '2'),
+          ended: 'RE_ENROLLED',
+          status: null,
+          tally: 0,
+          has_result: false,
+        },
       ]);
       const ended = (await eventTypesOf(server, id)).filter((type) => type === 'CommandEnded');
       expect(ended).toHaveLength(2);

@@ -315,6 +315,7 @@ function numbered(seq: bigint): NumberedEvent {
     commandKey: null,
     commandUuid: null,
     checkInId: null,
+    jobId: null,
     data: {},
   };
 }

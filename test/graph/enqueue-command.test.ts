@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { graphql } from '../../generated/gql/gql.ts';
+import type {
+  Channels,
+  EnqueueCommandInput,
+  EnrollmentFilterInput,
+  TargetsInput,
+} from '../../generated/gql/graphql.ts';
 import { aCommand } from '../build/commands.ts';
-import { ask } from './ask.ts';
+import { ask, askText, dataOf } from './ask.ts';
 import { type GraphServer, startGraph } from './graph-server.ts';
 import { anEnrollment } from './rows.ts';
 
@@ -20,32 +27,82 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-const mutation = `mutation ($input: EnqueueCommandInput!) {
-  enqueueCommand(input: $input) {
-    __typename
-    ... on Error { message code path }
-    ... on EnqueueCommandPayload {
-      commandUuid requestType queuedCount replayed validateOnly cursor
-      command { uuid raw targetCount }
-      targets { edges { node { enrollmentId } } }
-      refused { edges { node { id code message } } }
+const mutation = graphql(`
+  mutation EnqueueACommand($input: EnqueueCommandInput!) {
+    enqueueCommand(input: $input) {
+      __typename
+      ... on Error {
+        message
+        code
+        path
+      }
+      ... on EnqueueCommandPayload {
+        commandUuid
+        requestType
+        queuedCount
+        replayed
+        validateOnly
+        cursor
+        command {
+          uuid
+          raw
+          targetCount
+        }
+        targets {
+          edges {
+            node {
+              enrollmentId
+            }
+          }
+        }
+        refused {
+          edges {
+            node {
+              id
+              code
+              message
+            }
+          }
+        }
+      }
     }
   }
-}`;
+`);
 
-async function enqueue(input: Readonly<Record<string, unknown>>, as = token) {
-  const { data, errors } = await ask(server, as, mutation, { input });
-  return errors ? { errors } : data.enqueueCommand;
+async function enqueue(input: EnqueueCommandInput, as = token) {
+  return (await dataOf(ask(server, as, mutation, { input }))).enqueueCommand;
 }
+
+async function enqueued(input: EnqueueCommandInput) {
+  const answer = await enqueue(input);
+  if (answer.__typename !== 'EnqueueCommandPayload') throw new Error(answer.message);
+  return answer;
+}
+
+const namedQueue = graphql(`
+  query NamedQueue($udid: String!) {
+    enrollment(udid: $udid) {
+      id
+      queue {
+        edges {
+          node {
+            commandUuid
+            state
+          }
+        }
+      }
+    }
+  }
+`);
 
 const plist = (requestType?: string) => aCommand(randomUUID(), requestType);
 
 describe('enqueueCommand', () => {
   it('queues for natural and global ids, and tells which it refused', async () => {
-    const { data } = await ask(server, token, '{ enrollment(udid: "B") { id } }');
+    const { enrollment } = await dataOf(ask(server, token, namedQueue, { udid: 'B' }));
     const xml = aCommand('the-uuid');
-    const answer = await enqueue({
-      targets: { ids: ['A', data.enrollment.id, 'NOBODY', 'GONE', 'FOREIGN'] },
+    const answer = await enqueued({
+      targets: { ids: ['A', enrollment?.id ?? '', 'NOBODY', 'GONE', 'FOREIGN'] },
       command: { plist: xml },
     });
     expect(answer).toMatchObject({
@@ -57,34 +114,28 @@ describe('enqueueCommand', () => {
       command: { uuid: 'the-uuid', targetCount: 2 },
       targets: { edges: [{ node: { enrollmentId: 'A' } }, { node: { enrollmentId: 'B' } }] },
     });
-    expect(Buffer.from(answer.command.raw, 'base64').toString()).toBe(xml);
-    const refused = answer.refused.edges.map((edge: { node: object }) => edge.node);
+    expect(Buffer.from(answer.command?.raw ?? '', 'base64').toString()).toBe(xml);
+    const refused = answer.refused.edges.map(({ node }) => node);
     expect(refused).toMatchObject([
       { id: 'FOREIGN', code: 'UNKNOWN_ENROLLMENT' },
       { id: 'GONE', code: 'NOT_ENABLED' },
       { id: 'NOBODY', code: 'UNKNOWN_ENROLLMENT' },
     ]);
-    const again = await ask(
-      server,
-      token,
-      '{ enrollment(udid: "A") { queue { edges { node { commandUuid state } } } } }',
-    );
-    expect(again.data.enrollment.queue.edges).toContainEqual({
+    const { enrollment: device } = await dataOf(ask(server, token, namedQueue, { udid: 'A' }));
+    expect(device?.queue.edges).toContainEqual({
       node: { commandUuid: 'the-uuid', state: 'PENDING' },
     });
   });
 
   it('means device channels unless `channels` says otherwise', async () => {
-    const reached = async (channels?: string) => {
-      const answer = await enqueue({
+    const reached = async (channels?: Channels) => {
+      const answer = await enqueued({
         targets: { filter: { serialNumbers: ['SN-A'] } },
         validateOnly: true,
         command: { plist: plist() },
         ...(channels && { channels }),
       });
-      return answer.targets.edges.map(
-        (edge: { node: { enrollmentId: string } }) => edge.node.enrollmentId,
-      );
+      return answer.targets.edges.map(({ node }) => node.enrollmentId);
     };
     expect(await reached()).toEqual(['A']);
     expect(await reached('USER')).toEqual(['A:USER']);
@@ -103,7 +154,7 @@ describe('enqueueCommand', () => {
     expect(rowCount).toBe(0);
   });
 
-  it.each([
+  it.each<[string, TargetsInput, string, unknown]>([
     ['no ids', { ids: [] }, 'EMPTY_LIST', ['input', 'targets', 'ids']],
     ['an empty id', { ids: ['A', ''] }, 'NOT_AN_ID', ['input', 'targets', 'ids', '1']],
     ['all: false', { all: false }, 'NO_TARGETS', ['input', 'targets', 'all']],
@@ -140,8 +191,9 @@ describe('enqueueCommand', () => {
   it.each([{}, { ids: ['A'], all: true }, { all: null }])(
     'takes exactly one kind of target, not %j',
     async (targets) => {
-      const { errors } = await enqueue({ targets, command: { plist: plist() } });
-      expect(errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
+      const input = { targets, command: { plist: plist() } };
+      const { errors } = await askText(server, token, mutation.toString(), { input });
+      expect(errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
     },
   );
 
@@ -162,7 +214,10 @@ describe('enqueueCommand', () => {
     const reader = await server.token({ scopes: ['commands:read'] });
     expect(
       await enqueue({ targets: { ids: ['A'] }, command: { plist: plist() } }, reader.token),
-    ).toMatchObject({ __typename: 'ForbiddenError', message: expect.stringContaining('commands:write') });
+    ).toMatchObject({
+      __typename: 'ForbiddenError',
+      message: expect.stringContaining('commands:write'),
+    });
   });
 
   it('answers unknown ids alone with NotFoundError, a used CommandUUID with ConflictError', async () => {
@@ -195,7 +250,7 @@ describe('enqueueCommand', () => {
 
   it('does one request with an idempotency key once', async () => {
     const input = { targets: { ids: ['C'] }, command: { plist: plist() }, idempotencyKey: 'once' };
-    const first = await enqueue(input);
+    const first = await enqueued(input);
     const second = await enqueue(input);
     expect(first.replayed).toBe(false);
     expect(second).toMatchObject({ commandUuid: first.commandUuid, replayed: true });
@@ -209,6 +264,6 @@ describe('enqueueCommand', () => {
   });
 });
 
-function nested(levels: number): object {
+function nested(levels: number): EnrollmentFilterInput {
   return levels === 0 ? { enabled: true } : { not: nested(levels - 1) };
 }

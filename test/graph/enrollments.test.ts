@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ask } from './ask.ts';
+import { graphql } from '../../generated/gql/gql.ts';
+import type { ListedDevicesQueryVariables } from '../../generated/gql/graphql.ts';
+import { ask, dataOf } from './ask.ts';
 import { type GraphServer, startGraph } from './graph-server.ts';
 import { aResult, aStoredCommand, anEnrollment, anEntry } from './rows.ts';
 
@@ -33,53 +35,74 @@ beforeEach(() => {
   server.statements.length = 0;
 });
 
-async function idsOf(args: string, as = token) {
-  const { data, errors } = await ask(
-    server,
-    as,
-    `{ enrollments${args} { edges { cursor node { enrollmentId } } pageInfo { hasNextPage hasPreviousPage } } }`,
-  );
-  expect(errors).toBeUndefined();
-  const { edges, pageInfo } = data.enrollments;
-  return {
-    ids: edges.map((edge: { node: { enrollmentId: string } }) => edge.node.enrollmentId),
-    cursors: edges.map((edge: { cursor: string }) => edge.cursor),
-    pageInfo,
-  };
+const listed = graphql(`
+  query ListedDevices(
+    $first: Int
+    $last: Int
+    $after: String
+    $before: String
+    $filter: EnrollmentFilterInput
+  ) {
+    enrollments(first: $first, last: $last, after: $after, before: $before, filter: $filter) {
+      edges {
+        cursor
+        node {
+          enrollmentId
+          udid
+          serialNumber
+        }
+      }
+      pageInfo {
+        hasNextPage
+        hasPreviousPage
+        startCursor
+        endCursor
+      }
+    }
+  }
+`);
+
+const counted = graphql(`
+  query CountedDevices($first: Int) {
+    enrollments(first: $first) {
+      totalCount
+      totalCountIsEstimate
+    }
+  }
+`);
+
+async function page(variables: ListedDevicesQueryVariables, as = token) {
+  const { enrollments } = await dataOf(ask(server, as, listed, variables));
+  return { ids: enrollments.edges.map(({ node }) => node.enrollmentId), ...enrollments };
 }
 
 describe('enrollments', () => {
   it('lists devices, never user channels, by id', async () => {
-    const { data } = await ask(
-      server,
-      token,
-      '{ enrollments(first: 3) { totalCount totalCountIsEstimate edges { node { id enrollmentId udid serialNumber } } } }',
-    );
-    expect(data.enrollments.totalCount).toBe(60);
-    expect(data.enrollments.totalCountIsEstimate).toBe(false);
-    expect(data.enrollments.edges.map((edge: { node: object }) => edge.node)).toMatchObject([
+    const { edges } = await page({ first: 3 });
+    expect(edges.map(({ node }) => node)).toEqual([
       { enrollmentId: 'DEVICE-00', udid: 'DEVICE-00', serialNumber: 'SN0' },
-      { enrollmentId: 'DEVICE-01' },
-      { enrollmentId: 'DEVICE-02' },
+      { enrollmentId: 'DEVICE-01', udid: 'DEVICE-01', serialNumber: 'SN1' },
+      { enrollmentId: 'DEVICE-02', udid: 'DEVICE-02', serialNumber: 'SN2' },
     ]);
+    expect(await dataOf(ask(server, token, counted, { first: 3 }))).toEqual({
+      enrollments: { totalCount: 60, totalCountIsEstimate: false },
+    });
   });
 
   it('pages forwards and backwards to the same list', async () => {
     const forwards: string[] = [];
-    let after = '';
-    for (;;) {
-      const page = await idsOf(`(first: 7${after})`);
-      forwards.push(...page.ids);
-      if (!page.pageInfo.hasNextPage) break;
-      after = `, after: "${page.cursors.at(-1)}"`;
+    for (let after: string | null = null; ; ) {
+      const { ids, pageInfo } = await page({ first: 7, after });
+      forwards.push(...ids);
+      if (!pageInfo.hasNextPage) break;
+      after = pageInfo.endCursor;
     }
     const backwards: string[] = [];
-    let before = '';
-    for (;;) {
-      const page = await idsOf(`(last: 9${before})`);
-      backwards.unshift(...page.ids);
-      if (!page.pageInfo.hasPreviousPage) break;
-      before = `, before: "${page.cursors.at(0)}"`;
+    for (let before: string | null = null; ; ) {
+      const { ids, pageInfo } = await page({ last: 9, before });
+      backwards.unshift(...ids);
+      if (!pageInfo.hasPreviousPage) break;
+      before = pageInfo.startCursor;
     }
     expect(forwards).toHaveLength(60);
     expect(new Set(forwards).size).toBe(60);
@@ -87,72 +110,114 @@ describe('enrollments', () => {
   });
 
   it('finds by composed filters', async () => {
-    const { ids } = await idsOf(
-      '(filter: { and: [{ enabled: true }, { not: { serialNumbers: ["SN0", "SN2"] } }], or: [{ ids: ["DEVICE-04"] }, { serialNumbers: ["SN2", "SN6", "SN7"] }] })',
-    );
+    const { ids } = await page({
+      filter: {
+        and: [{ enabled: true }, { not: { serialNumbers: ['SN0', 'SN2'] } }],
+        or: [{ ids: ['DEVICE-04'] }, { serialNumbers: ['SN2', 'SN6', 'SN7'] }],
+      },
+    });
     expect(ids).toEqual(['DEVICE-04', 'DEVICE-06']);
   });
 
   it('counts only as far as it is exact, and then says so', async () => {
     const { pool } = server;
     await pool.query(
-      `insert into enrollment (id, tenant_id, kind) select 'MANY-' || n, 7, 'DEVICE' from generate_series(1, 10050) n`,
+      `insert into enrollment (id, tenant_id, kind)
+       select 'MANY-' || n, 7, 'DEVICE' from generate_series(1, 10050) n`,
     );
     await pool.query('analyze enrollment');
     const many = await server.token({ tenant: 7 });
-    const { data } = await ask(
-      server,
-      many.token,
-      '{ enrollments(first: 1) { totalCount totalCountIsEstimate } }',
-    );
-    expect(data.enrollments.totalCountIsEstimate).toBe(true);
-    expect(data.enrollments.totalCount).toBeGreaterThan(10_000);
-    expect(data.enrollments.totalCount).toBeLessThan(11_000);
+    const { enrollments } = await dataOf(ask(server, many.token, counted, { first: 1 }));
+    expect(enrollments.totalCountIsEstimate).toBe(true);
+    expect(enrollments.totalCount).toBeGreaterThan(10_000);
+    expect(enrollments.totalCount).toBeLessThan(11_000);
     await pool.query('delete from enrollment where tenant_id = 7');
   });
 
-  it.each([
-    ['(first: 101)', 'PAGE_SIZE', ['first']],
-    ['(first: -1)', 'PAGE_SIZE', ['first']],
-    ['(first: 1, last: 1)', 'FIRST_AND_LAST', ['last']],
-    ['(after: "nonsense")', 'CURSOR_INVALID', ['after']],
-    ['(filter: { ids: ["a\\u0000b"] })', 'NOT_A_TEXT', ['filter', 'ids', '0']],
-  ])('refuses %s as %s', async (args, code, argumentPath) => {
-    const { errors } = await ask(server, token, `{ enrollments${args} { totalCount } }`);
+  it.each<[ListedDevicesQueryVariables, string, string[]]>([
+    [{ first: 101 }, 'PAGE_SIZE', ['first']],
+    [{ first: -1 }, 'PAGE_SIZE', ['first']],
+    [{ first: 1, last: 1 }, 'FIRST_AND_LAST', ['last']],
+    [{ after: 'nonsense' }, 'CURSOR_INVALID', ['after']],
+    [{ filter: { ids: ['a\0b'] } }, 'NOT_A_TEXT', ['filter', 'ids', '0']],
+  ])('refuses %j as %s', async (variables, code, argumentPath) => {
+    const { errors } = await ask(server, token, listed, variables);
     expect(errors?.[0]?.extensions).toMatchObject({ code, argumentPath });
   });
 
   it('never takes a cursor of another list', async () => {
-    const { data } = await ask(
-      server,
-      token,
-      '{ enrollment(udid: "DEVICE-00") { queue(first: 1) { pageInfo { endCursor } } } }',
-    );
-    const cursor = data.enrollment.queue.pageInfo.endCursor;
-    const { errors } = await ask(
-      server,
-      token,
-      `{ enrollments(after: "${cursor}") { totalCount } }`,
-    );
+    const document = graphql(`
+      query QueueCursor {
+        enrollment(udid: "DEVICE-00") {
+          queue(first: 1) {
+            pageInfo {
+              endCursor
+            }
+          }
+        }
+      }
+    `);
+    const { enrollment } = await dataOf(ask(server, token, document));
+    const after = enrollment?.queue.pageInfo.endCursor ?? null;
+    expect(after).toEqual(expect.any(String));
+    const { errors } = await ask(server, token, listed, { after });
     expect(errors?.[0]?.extensions['code']).toBe('CURSOR_INVALID');
   });
 
-  it('costs as many statements for fifty devices as for one, queues and results included', async () => {
-    const query = (first: number) => `{
-      enrollments(first: ${first}) { edges { node {
-        enrollmentId lastSeenAt
-        userChannels { edges { node { enrollmentId device { serialNumber } } } }
-        queue { edges { node { state command { uuid } } } }
-        results(last: 5) { edges { node { status decoded command { requestType } enrollment { enrollmentId lastSeenAt } } } }
-      } } }
-    }`;
-    await ask(server, token, query(1));
+  it('costs as many statements for fifty devices as for one, with all that is below', async () => {
+    const document = graphql(`
+      query DevicesWithEverything($first: Int!) {
+        enrollments(first: $first) {
+          edges {
+            node {
+              enrollmentId
+              lastSeenAt
+              userChannels {
+                edges {
+                  node {
+                    enrollmentId
+                    device {
+                      serialNumber
+                    }
+                  }
+                }
+              }
+              queue {
+                edges {
+                  node {
+                    state
+                    command {
+                      uuid
+                    }
+                  }
+                }
+              }
+              results(last: 5) {
+                edges {
+                  node {
+                    status
+                    decoded
+                    command {
+                      requestType
+                    }
+                    enrollment {
+                      enrollmentId
+                      lastSeenAt
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    `);
+    await dataOf(ask(server, token, document, { first: 1 }));
     const forOne = server.statements.length;
     server.statements.length = 0;
-    const { data, errors } = await ask(server, token, query(50));
-    expect(errors).toBeUndefined();
-    expect(data.enrollments.edges).toHaveLength(50);
-    expect(data.enrollments.edges[49].node).toMatchObject({
+    const { enrollments } = await dataOf(ask(server, token, document, { first: 50 }));
+    expect(enrollments.edges).toHaveLength(50);
+    expect(enrollments.edges[49]?.node).toMatchObject({
       queue: { edges: [{}, {}, {}] },
       results: { edges: [{ node: { decoded: { Status: 'Acknowledged' } } }, {}] },
       userChannels: { edges: [{ node: { device: { serialNumber: 'SN49' } } }] },
@@ -162,79 +227,131 @@ describe('enrollments', () => {
   });
 
   it('reads no raw bytes for fields that do not show them', async () => {
-    await ask(
-      server,
-      token,
-      '{ enrollments { edges { node { enrollmentId results { edges { node { status command { uuid } } } } } } } }',
-    );
+    const document = graphql(`
+      query DevicesWithoutBytes {
+        enrollments {
+          edges {
+            node {
+              enrollmentId
+              results {
+                edges {
+                  node {
+                    status
+                    command {
+                      uuid
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    `);
+    await dataOf(ask(server, token, document));
     const selected = server.statements.join('\n');
+    expect(selected).toContain('command_result');
     expect(selected).not.toMatch(/"?(unlock_token|bootstrap_token|body|push_magic)"?\b/);
     expect(selected).not.toMatch(/r\.result\b/);
   });
 });
 
+const named = graphql(`
+  query NamedEnrollment($id: ID, $udid: String, $enrollmentId: String) {
+    enrollment(id: $id, udid: $udid, enrollmentId: $enrollmentId) {
+      __typename
+      id
+      enrollmentId
+      ... on UserChannel {
+        device {
+          enrollmentId
+        }
+      }
+    }
+  }
+`);
+
+const nodes = graphql(`
+  query Nodes($id: ID!, $ids: [ID!]!) {
+    node(id: $id) {
+      __typename
+      id
+    }
+    nodes(ids: $ids) {
+      __typename
+      id
+    }
+  }
+`);
+
 describe('one enrolment', () => {
   it('is found by its global id, its UDID and its natural id', async () => {
-    const byName = await ask(
-      server,
-      token,
-      `{ a: enrollment(udid: "DEVICE-03") { id } b: enrollment(enrollmentId: "DEVICE-03:USER-A") {
-        __typename id ... on UserChannel { device { enrollmentId } } } none: enrollment(udid: "DEVICE-03:USER-A") { id } }`,
-    );
-    expect(byName.data.none).toBeNull();
-    expect(byName.data.b).toMatchObject({
+    const device = await dataOf(ask(server, token, named, { udid: 'DEVICE-03' }));
+    const user = await dataOf(ask(server, token, named, { enrollmentId: 'DEVICE-03:USER-A' }));
+    const none = await dataOf(ask(server, token, named, { udid: 'DEVICE-03:USER-A' }));
+    expect(none).toEqual({ enrollment: null });
+    expect(user.enrollment).toMatchObject({
       __typename: 'UserChannel',
       device: { enrollmentId: 'DEVICE-03' },
     });
-    const ids = [byName.data.b.id, byName.data.a.id];
-    const again = await ask(
-      server,
-      token,
-      `query ($ids: [ID!]!, $id: ID!) { enrollment(id: $id) { enrollmentId } node(id: $id) { id ... on UserChannel { enrollmentId } }
-         nodes(ids: $ids) { id __typename } }`,
-      { ids, id: ids[0] },
-    );
-    expect(again.data).toEqual({
-      enrollment: { enrollmentId: 'DEVICE-03:USER-A' },
-      node: { id: ids[0], enrollmentId: 'DEVICE-03:USER-A' },
+    const ids = [user.enrollment?.id ?? '', device.enrollment?.id ?? ''];
+    const [id = ''] = ids;
+    expect(await dataOf(ask(server, token, named, { id }))).toEqual(user);
+    expect(await dataOf(ask(server, token, nodes, { id, ids }))).toEqual({
+      node: { id, __typename: 'UserChannel' },
       nodes: [
-        { id: ids[0], __typename: 'UserChannel' },
+        { id, __typename: 'UserChannel' },
         { id: ids[1], __typename: 'DeviceEnrollment' },
       ],
     });
   });
 
   it('is asked for by exactly one name', async () => {
-    const { errors } = await ask(server, token, '{ enrollment(udid: "a", enrollmentId: "b") { id } }');
-    expect(errors?.[0]?.extensions['code']).toBe('ONE_NAME');
+    for (const names of [{ udid: 'a', enrollmentId: 'b' }, {}]) {
+      const { errors } = await ask(server, token, named, names);
+      expect(errors?.[0]?.extensions['code']).toBe('ONE_NAME');
+    }
   });
 
   it('of another tenant is not there, by whatever name', async () => {
+    const document = graphql(`
+      query GlobalIds {
+        enrollment(udid: "DEVICE-00") {
+          id
+          results(first: 1) {
+            edges {
+              node {
+                id
+                command {
+                  id
+                }
+              }
+            }
+          }
+        }
+      }
+    `);
+    const { enrollment } = await dataOf(ask(server, token, document));
+    const id = enrollment?.id ?? '';
+    const ids = [
+      id,
+      ...(enrollment?.results.edges ?? []).flatMap(({ node }) => [node.id, node.command?.id ?? '']),
+    ];
+    expect(ids).toHaveLength(3);
+    const own = await dataOf(ask(server, token, nodes, { id, ids }));
+    expect(own.nodes.map((node) => node?.id)).toEqual(ids);
+
     const stranger = await server.token({ tenant: 2 });
-    const { data } = await ask(server, token, '{ enrollment(udid: "DEVICE-00") { id results { edges { node { id command { id } } } } } }');
-    const [{ node: result }] = data.enrollment.results.edges;
-    const seen = await ask(
-      server,
-      stranger.token,
-      `query ($ids: [ID!]!, $id: ID!) {
-        enrollment(id: $id) { id }
-        byUdid: enrollment(udid: "DEVICE-00") { id }
-        nodes(ids: $ids) { id }
-        enrollments { totalCount edges { node { enrollmentId } } }
-      }`,
-      { id: data.enrollment.id, ids: [data.enrollment.id, result.id, result.command.id] },
-    );
-    expect(seen.errors).toBeUndefined();
-    expect(seen.data).toEqual({
-      enrollment: null,
-      byUdid: null,
+    expect(await dataOf(ask(server, stranger.token, nodes, { id, ids }))).toEqual({
+      node: null,
       nodes: [null, null, null],
-      enrollments: { totalCount: 1, edges: [{ node: { enrollmentId: 'ELSEWHERE' } }] },
     });
+    for (const name of [{ id }, { udid: 'DEVICE-00' }, { enrollmentId: 'DEVICE-00' }]) {
+      expect(await dataOf(ask(server, stranger.token, named, name))).toEqual({ enrollment: null });
+    }
+    expect((await page({}, stranger.token)).ids).toEqual(['ELSEWHERE']);
     const everywhere = await server.token({ tenant: null });
-    expect((await idsOf('(filter: { serialNumbers: ["SN1"] })', everywhere.token)).ids).toEqual([
-      'DEVICE-01',
-      'ELSEWHERE',
-    ]);
+    const { ids: found } = await page({ filter: { serialNumbers: ['SN1'] } }, everywhere.token);
+    expect(found).toEqual(['DEVICE-01', 'ELSEWHERE']);
   });
 });

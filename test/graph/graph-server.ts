@@ -73,6 +73,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     log,
     lastSeen: { heard() {}, async flush() {}, async stop() {}, waiting: 0 },
     retro: false,
+    kickJobs() {},
     committed: () => events.committed(),
     currentCursor: () => events.currentCursor(),
   };

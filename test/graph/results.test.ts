@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ask } from './ask.ts';
+import { graphql } from '../../generated/gql/gql.ts';
+import type { PagedResultsQueryVariables } from '../../generated/gql/graphql.ts';
+import { ask, dataOf } from './ask.ts';
 import { type GraphServer, startGraph } from './graph-server.ts';
 import { aResult, aStoredCommand, anEnrollment, anEntry } from './rows.ts';
 
@@ -18,15 +20,93 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-const resultOf = async (uuid: string, fields: string, as = token) => {
-  const { data, errors } = await ask(
-    server,
-    as,
-    `{ command(uuid: "${uuid}") { results { edges { node { ${fields} } } } } }`,
-  );
-  expect(errors).toBeUndefined();
-  return data.command.results.edges[0].node;
-};
+const resultOfCommand = graphql(`
+  query ResultOfCommand($uuid: String!) {
+    command(uuid: $uuid) {
+      id
+      results {
+        edges {
+          node {
+            id
+            enrollmentId
+            status
+            ended
+            raw
+            decoded
+            errorChain {
+              errorCode
+              errorDomain
+              localizedDescription
+              usEnglishDescription
+            }
+          }
+        }
+      }
+    }
+  }
+`);
+
+async function resultOf(uuid: string, as = token) {
+  const { command } = await dataOf(ask(server, as, resultOfCommand, { uuid }));
+  const result = command?.results.edges[0]?.node;
+  if (!command || !result) throw new Error('no result');
+  return { ...result, commandId: command.id, bytes: Buffer.from(result.raw ?? '', 'base64') };
+}
+
+const pagedQueue = graphql(`
+  query PagedQueue($udid: String!, $first: Int, $after: String) {
+    enrollment(udid: $udid) {
+      queue(first: $first, after: $after) {
+        edges {
+          cursor
+          node {
+            commandUuid
+            state
+            notNowTally
+            notNowAt
+          }
+        }
+        pageInfo {
+          hasNextPage
+        }
+      }
+    }
+  }
+`);
+
+const pagedResults = graphql(`
+  query PagedResults($last: Int, $before: String) {
+    enrollment(udid: "MANY-RESULTS") {
+      results(last: $last, before: $before) {
+        edges {
+          node {
+            commandUuid
+          }
+        }
+        pageInfo {
+          hasNextPage
+          hasPreviousPage
+          startCursor
+        }
+      }
+    }
+  }
+`);
+
+const resultNodes = graphql(`
+  query ResultNodes($ids: [ID!]!) {
+    nodes(ids: $ids) {
+      id
+      ... on CommandResult {
+        enrollmentId
+        commandUuid
+      }
+      ... on Command {
+        uuid
+      }
+    }
+  }
+`);
 
 describe('a queue', () => {
   it('is shown in the order of delivery, and pages on when what a cursor names has gone', async () => {
@@ -39,23 +119,23 @@ describe('a queue', () => {
       commands.push(command);
     }
     const [late, first, second, last] = commands.map(({ uuid }) => uuid);
-    const page = async (args: string) => {
-      const { data } = await ask(
-        server,
-        token,
-        `{ enrollment(udid: "WITH-QUEUE") { queue${args} { edges { cursor node { commandUuid state } } pageInfo { hasNextPage } } } }`,
+    const page = async (after: string | null) => {
+      const { enrollment } = await dataOf(
+        ask(server, token, pagedQueue, { udid: 'WITH-QUEUE', first: 2, after }),
       );
-      return data.enrollment.queue;
+      const edges = enrollment?.queue.edges ?? [];
+      return {
+        uuids: edges.map(({ node }) => node.commandUuid),
+        cursor: edges[1]?.cursor ?? null,
+        hasNextPage: enrollment?.queue.pageInfo.hasNextPage,
+      };
     };
-    const start = await page('(first: 2)');
-    const uuids = (edges: { node: { commandUuid: string } }[]) =>
-      edges.map(({ node }) => node.commandUuid);
-    expect(uuids(start.edges)).toEqual([first, second]);
-    expect(start.pageInfo.hasNextPage).toBe(true);
-    await pool.query('delete from queue_entry where enrollment_key = $1 and urgency = 0', [queueKey]);
-    const rest = await page(`(first: 2, after: "${start.edges[1].cursor}")`);
-    expect(uuids(rest.edges)).toEqual([late, last]);
-    expect(rest.pageInfo.hasNextPage).toBe(false);
+    const start = await page(null);
+    expect(start).toMatchObject({ uuids: [first, second], hasNextPage: true });
+    await pool.query('delete from queue_entry where enrollment_key = $1 and urgency = 0', [
+      queueKey,
+    ]);
+    expect(await page(start.cursor)).toMatchObject({ uuids: [late, last], hasNextPage: false });
   });
 
   it('tells what was put off', async () => {
@@ -66,12 +146,12 @@ describe('a queue', () => {
       'update queue_entry set not_now_at = now(), not_now_tally = 3 where enrollment_key = $1',
       [queueKey],
     );
-    const { data } = await ask(
-      server,
-      token,
-      '{ enrollment(udid: "NOT-NOW") { queue { edges { node { state notNowTally notNowAt } } } } }',
-    );
-    expect(data.enrollment.queue.edges[0].node).toMatchObject({ state: 'NOT_NOW', notNowTally: 3 });
+    const { enrollment } = await dataOf(ask(server, token, pagedQueue, { udid: 'NOT-NOW' }));
+    expect(enrollment?.queue.edges[0]?.node).toMatchObject({
+      state: 'NOT_NOW',
+      notNowTally: 3,
+      notNowAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    });
   });
 });
 
@@ -89,9 +169,9 @@ describe('a result', () => {
       },
     };
     const bytes = await aResult(server, { key, id }, command, report);
-    const shown = await resultOf(command.uuid, 'raw decoded status ended answeredAt enrollmentId');
+    const shown = await resultOf(command.uuid);
     expect(shown).toMatchObject({ status: 'Acknowledged', ended: 'ANSWERED', enrollmentId: id });
-    expect(Buffer.from(shown.raw, 'base64')).toEqual(bytes);
+    expect(shown.bytes).toEqual(bytes);
     expect(shown.decoded).toEqual({
       CommandUUID: command.uuid,
       Status: 'Acknowledged',
@@ -119,12 +199,7 @@ describe('a result', () => {
         { ErrorCode: 'twelve' },
       ],
     });
-    expect(
-      await resultOf(
-        command.uuid,
-        'errorChain { errorCode errorDomain localizedDescription usEnglishDescription }',
-      ),
-    ).toEqual({
+    expect(await resultOf(command.uuid)).toMatchObject({
       errorChain: [
         {
           errorCode: 12021,
@@ -151,18 +226,17 @@ describe('a result', () => {
         Status: 'Acknowledged',
         UnlockToken: Buffer.from(secret),
       });
-      const shown = await resultOf(command.uuid, 'raw decoded');
-      expect(Buffer.from(shown.raw, 'base64').toString()).toContain('&lt;redacted&gt;');
+      const base64 = Buffer.from(secret).toString('base64');
+      const shown = await resultOf(command.uuid);
+      expect(shown.bytes.toString()).toContain('&lt;redacted&gt;');
       expect(shown.decoded).toMatchObject({ Status: 'Acknowledged', UnlockToken: '<redacted>' });
-      const text = JSON.stringify(shown) + Buffer.from(shown.raw, 'base64').toString();
+      const text = JSON.stringify(shown) + shown.bytes.toString();
       expect(text).not.toContain(secret);
-      expect(text).not.toContain(Buffer.from(secret).toString('base64'));
+      expect(text).not.toContain(base64);
       const trusted = await server.token();
-      const open = await resultOf(command.uuid, 'decoded raw', trusted.token);
-      expect(open.decoded.UnlockToken).toEqual({ $data: Buffer.from(secret).toString('base64') });
-      expect(Buffer.from(open.raw, 'base64').toString()).toContain(
-        Buffer.from(secret).toString('base64'),
-      );
+      const open = await resultOf(command.uuid, trusted.token);
+      expect(open.decoded).toMatchObject({ UnlockToken: { $data: base64 } });
+      expect(open.bytes.toString()).toContain(base64);
     },
   );
 
@@ -177,7 +251,7 @@ describe('a result', () => {
       sealed,
       command.key,
     ]);
-    expect(await resultOf(command.uuid, 'raw decoded errorChain { errorCode }')).toEqual({
+    expect(await resultOf(command.uuid)).toMatchObject({
       raw: Buffer.from('<plist>cut').toString('base64'),
       decoded: null,
       errorChain: null,
@@ -189,26 +263,17 @@ describe('a result', () => {
     odd.key = await anEnrollment(server.pool, { id: odd.id });
     const command = await aStoredCommand(server.pool, { uuid: 'uuid with "quotes" / and: more' });
     await aResult(server, odd, command);
-    const { data } = await ask(
-      server,
-      token,
-      'query ($uuid: String!) { command(uuid: $uuid) { id results { edges { node { id } } } } }',
-      { uuid: command.uuid },
-    );
-    const ids = [data.command.results.edges[0].node.id, data.command.id];
-    const again = await ask(
-      server,
-      token,
-      'query ($ids: [ID!]!) { nodes(ids: $ids) { id ... on CommandResult { enrollmentId commandUuid } ... on Command { uuid } } }',
-      { ids },
-    );
-    expect(again.data.nodes).toEqual([
-      { id: ids[0], enrollmentId: odd.id, commandUuid: command.uuid },
-      { id: ids[1], uuid: command.uuid },
-    ]);
+    const shown = await resultOf(command.uuid);
+    const ids = [shown.id, shown.commandId];
+    expect(await dataOf(ask(server, token, resultNodes, { ids }))).toEqual({
+      nodes: [
+        { id: ids[0], enrollmentId: odd.id, commandUuid: command.uuid },
+        { id: ids[1], uuid: command.uuid },
+      ],
+    });
   });
 
-  it('pages the same forwards and backwards, by enrolment and by command', async () => {
+  it('pages backwards from the newest', async () => {
     const { pool } = server;
     const many = { id: 'MANY-RESULTS', key: '' };
     many.key = await anEnrollment(pool, { id: many.id });
@@ -218,22 +283,16 @@ describe('a result', () => {
       await aResult(server, many, command);
       uuids.push(command.uuid);
     }
-    const page = async (args: string) => {
-      const { data } = await ask(
-        server,
-        token,
-        `{ enrollment(udid: "MANY-RESULTS") { results${args} { edges { cursor node { commandUuid } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`,
-      );
-      const { edges, pageInfo } = data.enrollment.results;
-      return {
-        uuids: edges.map((edge: { node: { commandUuid: string } }) => edge.node.commandUuid),
-        pageInfo,
-      };
+    const page = async (variables: PagedResultsQueryVariables) => {
+      const { enrollment } = await dataOf(ask(server, token, pagedResults, variables));
+      if (!enrollment) throw new Error('no enrolment');
+      const { edges, pageInfo } = enrollment.results;
+      return { uuids: edges.map(({ node }) => node.commandUuid), pageInfo };
     };
-    const newest = await page('(last: 3)');
+    const newest = await page({ last: 3 });
     expect(newest.uuids).toEqual(uuids.slice(4));
     expect(newest.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true });
-    const before = await page(`(last: 10, before: "${newest.pageInfo.startCursor}")`);
+    const before = await page({ last: 10, before: newest.pageInfo.startCursor });
     expect(before.uuids).toEqual(uuids.slice(0, 4));
     expect(before.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
   });

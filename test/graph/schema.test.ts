@@ -15,7 +15,8 @@ import { schema } from '../../schema/schema.ts';
 import { eventTypes } from '../../server/model/events.ts';
 
 const types: readonly GraphQLNamedType[] = Object.values(schema.getTypeMap()).filter(
-  ({ name }) => !name.startsWith('__') && !['String', 'Int', 'Boolean', 'ID', 'Float'].includes(name),
+  ({ name }) =>
+    !name.startsWith('__') && !['String', 'Int', 'Boolean', 'ID', 'Float'].includes(name),
 );
 
 /** The rule that a field or type was given, as the builder keeps it. */

@@ -1,34 +1,34 @@
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import type { TypedDocumentString } from '../../generated/gql/graphql.ts';
+import type { Answer, VariablesOf } from './ask.ts';
 import type { GraphServer } from './graph-server.ts';
 
 /** An item of a subscription as a client gets it. */
-export interface Item {
-  // biome-ignore lint/suspicious/noExplicitAny: the test knows the shape that it asked for
-  readonly data?: any;
-  readonly errors?: readonly {
-    readonly message: string;
-    readonly extensions?: Readonly<Record<string, unknown>>;
-  }[];
-}
+export type Item<Data> = Omit<Answer<Data>, 'status'>;
 
 /** A subscription, on whichever transport. */
-export interface Subscribed {
+export interface Subscribed<Data> {
   /** The next item; `done` when the server has completed it. */
-  next(): Promise<{ readonly done: boolean; readonly value: Item }>;
+  next(): Promise<{ readonly done: boolean; readonly value: Item<Data> }>;
   /** Ends it from this side. */
   close(): Promise<void>;
 }
 
-export type Subscribe = (
+export type Subscribe = <Data, Variables extends object>(
   server: Pick<GraphServer, 'url' | 'wsUrl'>,
   token: string,
-  query: string,
-  variables?: Readonly<Record<string, unknown>>,
-) => Promise<Subscribed>;
+  document: TypedDocumentString<Data, Variables>,
+  ...[variables]: VariablesOf<Variables>
+) => Promise<Subscribed<Data>>;
 
 /** Subscribes by server-sent events: POST and fetch. */
-export const bySse: Subscribe = async (server, token, query, variables = {}) => {
+export const bySse: Subscribe = async <Data, Variables extends object>(
+  server: Pick<GraphServer, 'url'>,
+  token: string,
+  document: TypedDocumentString<Data, Variables>,
+  ...[variables]: VariablesOf<Variables>
+) => {
   const abort = new AbortController();
   const response = await fetch(server.url, {
     method: 'POST',
@@ -37,10 +37,10 @@ export const bySse: Subscribe = async (server, token, query, variables = {}) => 
       Accept: 'text/event-stream',
       Authorization: `Bearer ${token}`,
     },
-    body: JSON.stringify({ query, variables }),
+    body: JSON.stringify({ query: document.toString(), variables }),
     signal: abort.signal,
   });
-  const items = readSse(response);
+  const items = readSse<Data>(response);
   return {
     async next() {
       const { done, value } = await items.next();
@@ -52,7 +52,9 @@ export const bySse: Subscribe = async (server, token, query, variables = {}) => 
   };
 };
 
-async function* readSse(response: Response): AsyncGenerator<Item, Item, undefined> {
+async function* readSse<Data>(
+  response: Response,
+): AsyncGenerator<Item<Data>, Item<Data>, undefined> {
   if (!response.body) throw new Error('no body');
   let text = '';
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
@@ -70,18 +72,23 @@ async function* readSse(response: Response): AsyncGenerator<Item, Item, undefine
 }
 
 /** Subscribes by WebSocket, by graphql-ws's own client. */
-export const byWebSocket: Subscribe = async (server, token, query, variables = {}) => {
+export const byWebSocket: Subscribe = async <Data, Variables extends object>(
+  server: Pick<GraphServer, 'wsUrl'>,
+  token: string,
+  document: TypedDocumentString<Data, Variables>,
+  ...[variables]: VariablesOf<Variables>
+) => {
   const client = createClient({
     url: server.wsUrl,
     webSocketImpl: WebSocket,
     connectionParams: { authorization: `Bearer ${token}` },
     retryAttempts: 0,
   });
-  const items = client.iterate({ query, variables: { ...variables } });
+  const items = client.iterate({ query: document.toString(), variables: { ...variables } });
   return {
     async next() {
       const { done, value } = await items.next();
-      return { done: done === true, value: (value ?? {}) as Item };
+      return { done: done === true, value: (value ?? {}) as Item<Data> };
     },
     async close() {
       await items.return?.();
@@ -101,7 +108,7 @@ export async function rawSocket(
   let wake = () => {};
   let closed: { readonly code: number; readonly reason: string } | null = null;
   socket.on('message', (data) => {
-    received.push(JSON.parse(String(data)));
+    received.push(JSON.parse(Buffer.from(data as Buffer).toString()));
     wake();
   });
   const whenClosed = new Promise<{ readonly code: number; readonly reason: string }>((resolve) => {

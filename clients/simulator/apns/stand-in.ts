@@ -225,12 +225,13 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
 }
 
 /**
- * Whether a GOAWAY said that the stream is not looked at. It is refused as well: Node cannot say in a
- * GOAWAY that not even the first stream was looked at.
+ * Whether a GOAWAY said that the stream is not looked at. Node takes 0 as the last stream for "the last
+ * one that came": then each stream has to be refused. In all other cases the GOAWAY has closed them, and
+ * to close them once more breaks Node's memory.
  */
 function isLeftOut(line: Line, stream: ServerHttp2Stream): boolean {
   if ((stream.id ?? 0) <= line.last) return false;
-  if (!stream.destroyed) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+  if (line.last === 0 && !stream.destroyed) stream.close(constants.NGHTTP2_REFUSED_STREAM);
   return true;
 }
 

@@ -5,7 +5,6 @@ import { type TokenUpdateRow, updateToken } from '../../store/check-ins/update-t
 import { withTransaction } from '../../store/transaction.ts';
 import { proveDevice } from '../binding.ts';
 import type { MdmContext } from '../context.ts';
-import { reEnroll } from '../reenroll.ts';
 import { namesOf } from './keep.ts';
 import type { Arrival } from './message.ts';
 import { enrollmentPlace, sealCheckIn } from './store-raw.ts';
@@ -47,11 +46,8 @@ export async function tokenUpdate(
   const key =
     (await updateToken(ctx.hot, row)) ??
     (await withTransaction(ctx.hot, async (client) => {
-      const device = await proveDevice(client, enrollment.deviceId, arrival, ctx);
-      // A device in Setup Assistant enrols anew, whatever its certificate looked like.
-      if (device.renewing && message.awaitingConfiguration === true && !user) {
-        await reEnroll(client, device, arrival);
-      }
+      const inSetupAssistant = message.awaitingConfiguration === true && !user;
+      const device = await proveDevice(client, enrollment.deviceId, arrival, ctx, inSetupAssistant);
       if (user) {
         await ensureUserChannel(client, enrollment, device, namesOf(message), arrival.at);
       }

@@ -11,6 +11,8 @@ export interface EnqueueInput {
   readonly expectedCount: number | null;
   readonly idempotencyKey: string | null;
   readonly timing: CommandTiming;
+  /** Push to the targets once it is queued. */
+  readonly push: boolean;
 }
 
 /** When a command's turn comes, and when it is over. */
@@ -47,4 +49,6 @@ export interface EnqueueAnswer {
   /** True when an earlier, equal request had already done it. */
   readonly replayed: boolean;
   readonly validateOnly: boolean;
+  /** The job that pushes to the targets; null when nothing is pushed. */
+  readonly pushJobId: string | null;
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { isDestructive } from '../../catalogue/destructive.ts';
@@ -22,9 +22,11 @@ import {
   refusedIds,
   tenantsOfTargets,
 } from '../../store/queue/enqueue.ts';
+import { insertJob } from '../../store/jobs/jobs.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
 import { canonicalJson, inputHash, once } from '../idempotency.ts';
+import { type PushJobInput, pushJobKind } from '../push/push-job.ts';
 import { commandBodyPlace } from './deliver.ts';
 import { renewsMdmProfile } from './mdm-profile.ts';
 import type { CommandTiming, EnqueueAnswer, EnqueueInput, RefusedTarget } from './enqueue-types.ts';
@@ -73,6 +75,7 @@ export async function enqueueCommand(
           plist: createHash('sha256').update(input.plist).digest('hex'),
           expectedCount: input.expectedCount,
           timing: input.timing,
+          push: input.push,
         },
       },
       () => store(ctx, client, viewer, input, command, cursor),
@@ -80,6 +83,7 @@ export async function enqueueCommand(
     ),
   );
   ctx.committed();
+  ctx.kickJobs();
   return done.replayed ? { ...done.answer, cursor, replayed: true } : done.answer;
 }
 
@@ -98,6 +102,7 @@ const storedAnswer = z.object({
   cursor: z.string(),
   replayed: z.boolean(),
   validateOnly: z.boolean(),
+  pushJobId: z.string().nullable(),
 });
 
 function commandOf(plist: Buffer): Command {
@@ -153,6 +158,7 @@ async function preview(
     cursor,
     replayed: false,
     validateOnly: true,
+    pushJobId: null,
   };
 }
 
@@ -200,6 +206,7 @@ async function store(
     cursor,
     replayed: false,
     validateOnly: false,
+    pushJobId: null,
   };
   if (done.commandKey === null) {
     const known = await findCommand(client, command.uuid, tenantId);
@@ -220,7 +227,17 @@ async function store(
     targetCount: done.count,
     targets: 'ids' in input.targets ? 'ids' : 'filter' in input.targets ? 'filter' : 'all',
   });
-  return answer;
+  if (!input.push || done.count === 0) return answer;
+  const pushJobId = randomUUID();
+  await insertJob(client, {
+    id: pushJobId,
+    tenantId,
+    kind: pushJobKind,
+    input: { commandKey: done.commandKey } satisfies PushJobInput,
+    total: done.count,
+    createdBy: viewer.actor,
+  });
+  return { ...answer, pushJobId };
 }
 
 async function tenantFor(client: PoolClient, viewer: Viewer, targets: Targets): Promise<TenantId> {

@@ -92,6 +92,7 @@ async function removeProfile(
     expectedCount: null,
     idempotencyKey,
     timing: ordinaryTiming,
+    push: true,
   });
   const { cursor, replayed } = answer;
   return { enrollmentId, commandUuid: answer.commandUuid, cursor, replayed };

@@ -3,6 +3,7 @@ import type { EnrollmentKind } from '../../model/enrollment.ts';
 import type { VerifiedCertificate } from '../../model/identity.ts';
 import { isUniqueViolation } from '../violations.ts';
 import type { DeviceFacts, StoredCheckIn } from './check-in-row.ts';
+import { jsonb } from './jsonb.ts';
 
 // The whole of a new device in one statement: its row, its certificate, the message, the event. The
 // certificate's key decides a race of two devices for it: the loser's statement fails as a whole.
@@ -79,7 +80,7 @@ export async function authenticateNewDevice(
         certificate.der,
         message.id,
         message.raw,
-        message.urlParams,
+        jsonb(message.urlParams),
         message.traceId,
       ],
     });

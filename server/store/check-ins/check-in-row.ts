@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { jsonb } from './jsonb.ts';
 
 /** What an Authenticate tells of a device. All optional: devices leave out what they like. */
 export interface DeviceFacts {
@@ -52,12 +53,12 @@ values ($8, $9, $7, $6, $2, $1, $10)`,
       input.enrollmentKey,
       input.messageType,
       message.raw,
-      message.urlParams,
+      jsonb(message.urlParams),
       message.traceId,
       message.at,
       input.eventType,
       input.tenantId,
-      input.data,
+      jsonb(input.data),
     ],
   });
 }

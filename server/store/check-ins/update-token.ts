@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { StoredCheckIn } from './check-in-row.ts';
+import { jsonb } from './jsonb.ts';
 
 // The usual TokenUpdate in one statement: an enrolment that is known, signed with its current
 // certificate. Everything else (a pending certificate, a user channel that is new) takes the way
@@ -76,7 +77,7 @@ export async function updateToken(
       row.message.at,
       row.message.id,
       row.message.raw,
-      row.message.urlParams,
+      jsonb(row.message.urlParams),
       row.message.traceId,
     ],
   });

@@ -6,7 +6,8 @@ import type { TenantId } from '../../model/viewer.ts';
 // range that the caller gives. The ids of a filter are looked up once (hashed), not for each event.
 const text = `
 select v.seq, v.id, v.type, v.tenant_id, v.at, v.trace_id, v.actor, v.enrollment_key,
-  e.id as enrollment_id, v.command_key, c.uuid as command_uuid, v.check_in_id, v.data
+  e.id as enrollment_id, v.command_key, c.uuid as command_uuid, v.check_in_id, v.job_id,
+  v.data
 from event v
 left join enrollment e on e.key = v.enrollment_key
 left join command c on c.key = v.command_key
@@ -17,6 +18,7 @@ where v.seq > $1 and v.seq <= $2
     or v.enrollment_key in (select key from enrollment where id = any($6)))
   and ($7::text[] is null
     or v.command_key in (select key from command where uuid = any($7)))
+  and ($8::text[] is null or v.job_id = any($8::uuid[]))
 order by v.seq
 limit $3`;
 
@@ -33,6 +35,7 @@ interface Row {
   readonly command_key: string | null;
   readonly command_uuid: string | null;
   readonly check_in_id: string | null;
+  readonly job_id: string | null;
   readonly data: EventData | null;
 }
 
@@ -50,7 +53,7 @@ export interface EventRange {
 
 /** Numbered events in their order, with the natural keys of what they are about. */
 export async function readEvents(pool: Pool, range: EventRange): Promise<NumberedEvent[]> {
-  const { types, enrollmentIds, commandUuids } = range.filter ?? {};
+  const { types, enrollmentIds, commandUuids, jobIds } = range.filter ?? {};
   const result = await pool.query<Row>({
     name: 'read-events',
     text,
@@ -62,6 +65,7 @@ export async function readEvents(pool: Pool, range: EventRange): Promise<Numbere
       types && [...types],
       enrollmentIds && [...enrollmentIds],
       commandUuids && [...commandUuids],
+      jobIds && [...jobIds],
     ],
   });
   return result.rows.map((row) => ({
@@ -77,6 +81,7 @@ export async function readEvents(pool: Pool, range: EventRange): Promise<Numbere
     commandKey: row.command_key === null ? null : BigInt(row.command_key),
     commandUuid: row.command_uuid,
     checkInId: row.check_in_id,
+    jobId: row.job_id,
     data: row.data ?? {},
   }));
 }

@@ -52,7 +52,8 @@ export function stretchSql(
   stretch: { readonly limit: number; readonly fromEnd: boolean },
 ): { readonly where: string; readonly tail: string } {
   const row = columns.length === 1 ? columns.join('') : `(${columns.join(', ')})`;
-  const value = (list: readonly string[]) => (list.length === 1 ? list.join('') : `(${list.join(', ')})`);
+  const value = (list: readonly string[]) =>
+    list.length === 1 ? list.join('') : `(${list.join(', ')})`;
   const conditions: string[] = [];
   if (bounds.after) conditions.push(`and ${row} > ${value(bounds.after)}`);
   if (bounds.before) conditions.push(`and ${row} < ${value(bounds.before)}`);

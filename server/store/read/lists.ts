@@ -55,10 +55,7 @@ export interface Lists {
     keys: readonly ResultKey[],
   ): Promise<ReadonlyMap<ResultKey, ResultRow>>;
   findResult(viewer: Viewer, enrollmentId: string, commandUuid: string): Promise<ResultRow | null>;
-  resultBytes(
-    viewer: Viewer,
-    keys: readonly ResultKey[],
-  ): Promise<ReadonlyMap<ResultKey, Buffer>>;
+  resultBytes(viewer: Viewer, keys: readonly ResultKey[]): Promise<ReadonlyMap<ResultKey, Buffer>>;
 }
 
 export function createLists(db: Queryable): Lists {

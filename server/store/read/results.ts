@@ -177,8 +177,14 @@ export async function resultBytes(
 
 function unnestKeys(keys: readonly ResultKey[], statement: Params): string {
   const pairs = keys.map((key) => key.split('/'));
-  const enrollments = statement.add(pairs.map((pair) => pair[0]), 'bigint[]');
-  const commands = statement.add(pairs.map((pair) => pair[1]), 'bigint[]');
+  const enrollments = statement.add(
+    pairs.map((pair) => pair[0]),
+    'bigint[]',
+  );
+  const commands = statement.add(
+    pairs.map((pair) => pair[1]),
+    'bigint[]',
+  );
   return `unnest(${enrollments}, ${commands}) as wanted (enrollment_key, command_key)`;
 }
 

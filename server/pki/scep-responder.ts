@@ -1,0 +1,205 @@
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../model/clock.ts';
+import type { Log } from '../model/log.ts';
+import { BerError } from '../protocol/cms/ber.ts';
+import { writeCertsOnly } from '../protocol/cms/certs-only.ts';
+import type { CertRepOutcome } from '../protocol/scep/cert-rep.ts';
+import { writeCertRep } from '../protocol/scep/cert-rep.ts';
+import { writeCapabilities } from '../protocol/scep/capabilities.ts';
+import type { PkiMessage } from '../protocol/scep/pki-message.ts';
+import { readPkiMessage } from '../protocol/scep/pki-message.ts';
+import type { DeviceAuthority, IssuingGeneration, KeyHolder } from './authority.ts';
+import {
+  generationName,
+  issuingGenerations,
+  scepIdentity,
+  shownCertificates,
+} from './authority.ts';
+import type { Issue, RecordIssuance } from './issue.ts';
+import { createIssue, sha256 } from './issue.ts';
+import { enrol } from './scep-enrol.ts';
+import { askedCertificate, polledCertificate } from './scep-lookup.ts';
+import { checkSigner, openMessage, readSignedRequest } from './scep-open.ts';
+import { ScepRefused } from './scep-refused.ts';
+import type {
+  CheckChallenge,
+  FindIssued,
+  ScepAnswer,
+  ScepPolicy,
+  ScepRequest,
+  ScepResponder,
+} from './scep-types.ts';
+
+/** Octets of a message. A request with a key of 4096 bits and its certificates needs 8,000. */
+export const scepMessageLimit = 64 * 1024;
+
+export interface ScepOptions {
+  /** Asked for each request, so that a renewed authority answers at once. */
+  readonly authority: () => DeviceAuthority;
+  readonly checkChallenge: CheckChallenge;
+  readonly findIssued: FindIssued;
+  readonly record: RecordIssuance;
+  readonly policy?: ScepPolicy;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** What stays the same from one request to the next. */
+interface Service extends ScepOptions {
+  readonly policy: ScepPolicy;
+  readonly issue: Issue;
+}
+
+/** Creates what answers SCEP (RFC 8894): GetCACaps, GetCACert and PKIOperation. */
+export function createScepResponder(options: ScepOptions): ScepResponder {
+  const { policy = {} } = options;
+  const service: Service = { ...options, policy, issue: createIssue({ ...options, policy }) };
+  return async (request) => {
+    const at = options.clock.now();
+    const generations = issuingGenerations(options.authority(), at);
+    const [newest] = generations;
+    if (newest === undefined) return plain(503, 'There is no authority that issues here.');
+    switch (request.operation) {
+      case 'GetCACaps':
+        return capabilities(policy);
+      case 'GetCACert':
+        return authorityCertificates(named(request.message, generations) ?? newest);
+      case 'PKIOperation':
+        return operate(request.message, service, [newest, ...generations.slice(1)], at);
+      default:
+        return plain(400, 'Unknown operation.');
+    }
+  };
+}
+
+function capabilities({ refuseSha1 = false }: ScepPolicy): ScepAnswer {
+  const body = writeCapabilities([
+    'POSTPKIOperation',
+    ...(refuseSha1 ? [] : (['SHA-1'] as const)),
+    'SHA-256',
+    'SHA-512',
+    'AES',
+    'DES3',
+    'SCEPStandard',
+    'Renewal',
+  ]);
+  return { status: 200, contentType: 'text/plain', body };
+}
+
+function named(
+  message: ScepRequest['message'],
+  generations: readonly IssuingGeneration[],
+): IssuingGeneration | undefined {
+  return generations.find((each) => generationName(each) === message);
+}
+
+function authorityCertificates(generation: IssuingGeneration): ScepAnswer {
+  const [only = Buffer.alloc(0), ...more] = shownCertificates(generation);
+  return more.length === 0
+    ? { status: 200, contentType: 'application/x-x509-ca-cert', body: only }
+    : {
+        status: 200,
+        contentType: 'application/x-x509-ca-ra-cert',
+        body: writeCertsOnly([only, ...more]),
+      };
+}
+
+async function operate(
+  encoded: ScepRequest['message'],
+  service: Service,
+  generations: readonly [IssuingGeneration, ...IssuingGeneration[]],
+  at: Date,
+): Promise<ScepAnswer> {
+  const bytes = bytesIn(encoded);
+  if (bytes === null) return plain(400, 'The message is missing or not base64.');
+  if (bytes.length > scepMessageLimit) return plain(413, 'The message is too large.');
+  let message: PkiMessage;
+  try {
+    message = readPkiMessage(bytes);
+  } catch (error) {
+    if (!(error instanceof BerError)) throw error;
+    service.log.info({ reason: error.message }, 'SCEP message is malformed');
+    return plain(400, 'The message is malformed.');
+  }
+  const holders = generations.map(scepIdentity);
+  // Who is written to is who answers: the client knows that certificate, maybe no newer one.
+  let answering: KeyHolder = scepIdentity(generations[0]);
+  let outcome: CertRepOutcome;
+  try {
+    outcome = await outcomeOf(message, service, holders, at, (holder) => {
+      answering = holder;
+    });
+  } catch (error) {
+    if (!(error instanceof ScepRefused)) throw error;
+    outcome = { status: 'failure', failInfo: error.failInfo };
+    service.log.info(
+      logged(message, { failInfo: error.failInfo, reason: error.message }),
+      'SCEP request refused',
+    );
+  }
+  if (outcome.status === 'success') {
+    const [certificate = Buffer.alloc(0)] = outcome.certificates;
+    service.log.info(
+      logged(message, { certificate: sha256(certificate).toString('hex') }),
+      'SCEP request answered',
+    );
+  }
+  const body = writeCertRep(message, outcome, answering);
+  return { status: 200, contentType: 'application/x-pki-message', body };
+}
+
+async function outcomeOf(
+  message: PkiMessage,
+  service: Service,
+  holders: readonly KeyHolder[],
+  at: Date,
+  opened: (holder: KeyHolder) => void,
+): Promise<CertRepOutcome> {
+  const signerKey = checkSigner(message, service.policy);
+  const { content, cipher, holder } = openMessage(message, holders, service.policy);
+  opened(holder);
+  const certificate = await certificateFor(message, signerKey, content, service, at);
+  return { status: 'success', certificates: [certificate], recipient: message.signer, cipher };
+}
+
+async function certificateFor(
+  message: PkiMessage,
+  signerKey: KeyObject,
+  content: Buffer,
+  service: Service,
+  at: Date,
+): Promise<Buffer> {
+  const authority = service.authority();
+  const { findIssued, policy } = service;
+  switch (message.messageType) {
+    case 'PKCSReq':
+    case 'RenewalReq': {
+      const request = readSignedRequest(content, policy);
+      return enrol(message, signerKey, request, { ...service, authority, at });
+    }
+    case 'CertPoll':
+      return polledCertificate(message, signerKey, content, findIssued);
+    case 'GetCert':
+      return askedCertificate(message, content, findIssued, { authority, at });
+    default:
+      throw new ScepRefused('badRequest', `${message.messageType} is not served`);
+  }
+}
+
+/** A POST's body, or a query's base64, in which a plus may have become a blank. */
+function bytesIn(message: ScepRequest['message']): Buffer | null {
+  if (typeof message !== 'string') return message !== null && message.length > 0 ? message : null;
+  const text = message.replaceAll(' ', '+');
+  return /^[A-Za-z0-9+/_\r\n-]+={0,2}\s*$/.test(text) ? Buffer.from(text, 'base64') : null;
+}
+
+function logged(
+  { messageType, transactionId }: PkiMessage,
+  fields: Readonly<Record<string, string>>,
+) {
+  return { messageType, transactionId, ...fields };
+}
+
+function plain(status: ScepAnswer['status'], text: string): ScepAnswer {
+  return { status, contentType: 'text/plain', body: Buffer.from(`${text}\n`) };
+}

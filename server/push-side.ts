@@ -1,0 +1,75 @@
+import { createApns } from './apns/client.ts';
+import { proxyFromEnvironment } from './apns/proxy.ts';
+import type { Settings } from './config.ts';
+import { type JobRunner, startJobs } from './jobs/runner.ts';
+import type { RecurringTask } from './jobs/every.ts';
+import type { MdmContext } from './mdm/context.ts';
+import { pushDue } from './mdm/push/due.ts';
+import { createPushIdentities } from './mdm/push/identities.ts';
+import type { PushContext } from './mdm/push/push-context.ts';
+import { pushJobKind, runPushJob } from './mdm/push/push-job.ts';
+import { pushSweep } from './mdm/push/sweep.ts';
+import { loadPushIdentity, stopTopic } from './mdm/push-certificates/identity.ts';
+import type { Metrics } from './model/metrics.ts';
+
+/** How often each process looks for pushes whose time has come, in milliseconds. */
+const dueEveryMs = 500;
+
+/** What pushes, and what runs jobs. */
+export interface PushSide {
+  readonly jobs: JobRunner;
+  /** For the tasks that one of all processes does. */
+  readonly tasks: readonly RecurringTask[];
+  /** Stops pushing; what was claimed and not sent is sent by others, or later. */
+  stop(): Promise<void>;
+}
+
+/** Puts together what wakes devices. */
+export function pushSide(ctx: MdmContext, settings: Settings, metrics: Metrics): PushSide {
+  const { clock, log } = ctx;
+  const identities = createPushIdentities(
+    (topic) => loadPushIdentity(ctx, topic),
+    (topic, version, reason) => stopTopic(ctx, topic, version, reason),
+    log,
+  );
+  const ca = settings.apnsCa.flatMap((bundle) => bundle.certificates.map((one) => one.toString()));
+  const apnsUrl = settings.apnsUrl ?? undefined;
+  const apns = createApns({
+    ...(apnsUrl !== undefined && { url: apnsUrl }),
+    ...(ca.length > 0 && { ca: ca.join('\n') }),
+    proxy: proxyFromEnvironment(apnsUrl ?? new URL('https://api.push.apple.com'), process.env),
+    certificateFor: (topic) => identities.of(topic),
+    clock,
+    log,
+    metrics,
+  });
+  const push: MdmContext & PushContext = { ...ctx, apns, random: Math.random, identities };
+  const jobs = startJobs(
+    ctx.graph,
+    new Map([[pushJobKind, (job) => runPushJob(push, job)]]),
+    { clock, log, committed: ctx.committed },
+  );
+
+  const stopping = new AbortController();
+  let cancel = clock.setTimer(dueEveryMs, look);
+  let looking = Promise.resolve();
+  function look(): void {
+    looking = pushDue(push, stopping.signal)
+      .catch((error: unknown) => log.warn({ err: error }, 'could not look for due pushes'))
+      .finally(() => {
+        if (!stopping.signal.aborted) cancel = clock.setTimer(dueEveryMs, look);
+      });
+  }
+
+  return {
+    jobs,
+    tasks: [{ name: 'push sweep', every: 60, run: (signal) => pushSweep(push, signal) }],
+    async stop() {
+      stopping.abort();
+      cancel();
+      await jobs.stop();
+      await looking;
+      await apns.stop();
+    },
+  };
+}

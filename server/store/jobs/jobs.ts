@@ -1,0 +1,229 @@
+import type { Pool, PoolClient } from 'pg';
+import type { TenantId } from '../../model/viewer.ts';
+
+/** What a job is doing, as the graph says it. */
+export type JobState = 'QUEUED' | 'RUNNING' | 'PAUSED' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
+
+/** A job as the process that runs it has it. */
+export interface ClaimedJob {
+  readonly id: string;
+  readonly tenantId: TenantId | null;
+  readonly kind: string;
+  /** JSON, as it was asked for. */
+  readonly input: unknown;
+  /** JSON: where it goes on; null at its beginning. */
+  readonly cursor: unknown;
+  readonly createdBy: string;
+  /** When it first ran, by the database's time: after the transaction that made it had committed. */
+  readonly startedAt: Date;
+}
+
+/** A job to be made. */
+export interface NewJob {
+  readonly id: string;
+  readonly tenantId: TenantId | null;
+  readonly kind: string;
+  readonly input: unknown;
+  readonly total: number | null;
+  readonly createdBy: string;
+}
+
+/** Makes a job, in the caller's transaction; it can run once that has committed. */
+export async function insertJob(client: Pick<PoolClient, 'query'>, job: NewJob): Promise<void> {
+  await client.query(
+    `insert into job (id, tenant_id, kind, input, total, created_by) values ($1, $2, $3, $4, $5, $6)`,
+    [job.id, job.tenantId, job.kind, JSON.stringify(job.input), job.total, job.createdBy],
+  );
+}
+
+/**
+ * Takes the oldest job that may run: a queued one, or one whose process has lost its lease.
+ * @param seconds how long the lease lasts
+ */
+export async function claimJob(
+  pool: Pool,
+  holder: string,
+  kinds: readonly string[],
+  seconds: number,
+): Promise<ClaimedJob | null> {
+  const result = await pool.query<{
+    id: string;
+    tenant_id: number | null;
+    kind: string;
+    input: unknown;
+    cursor: unknown;
+    created_by: string;
+    started_at: Date;
+  }>({
+    name: 'claim-job',
+    text: `
+with next as materialized (
+  select id from job
+  where state in ('QUEUED', 'RUNNING') and kind = any($2)
+    and (state = 'QUEUED' or lease_until < now())
+  order by created_at limit 1
+  for update skip locked
+)
+update job set state = 'RUNNING', holder = $1, lease_until = now() + make_interval(secs => $3),
+  started_at = coalesce(started_at, now())
+from next where job.id = next.id
+returning job.id, tenant_id, kind, input, cursor, created_by, started_at`,
+    values: [holder, kinds, seconds],
+  });
+  const row = result.rows[0];
+  return row === undefined
+    ? null
+    : {
+        id: row.id,
+        tenantId: row.tenant_id,
+        kind: row.kind,
+        input: row.input,
+        cursor: row.cursor,
+        createdBy: row.created_by,
+        startedAt: row.started_at,
+      };
+}
+
+/** Keeps leases alive. @returns the ids among `ids` that still run here */
+export async function keepJobs(
+  pool: Pool,
+  holder: string,
+  ids: readonly string[],
+  seconds: number,
+): Promise<readonly string[]> {
+  const result = await pool.query<{ id: string }>({
+    name: 'keep-jobs',
+    text: `
+update job set lease_until = now() + make_interval(secs => $3)
+where id = any($2::uuid[]) and holder = $1 and state = 'RUNNING' returning id`,
+    values: [holder, ids, seconds],
+  });
+  return result.rows.map((row) => row.id);
+}
+
+/** What a job has got done since it last said so. */
+export interface JobProgress {
+  /** Where it goes on; absent leaves it. */
+  readonly cursor?: unknown;
+  readonly done?: number;
+  readonly failed?: number;
+  readonly total?: number;
+}
+
+/**
+ * Stores a job's progress and appends its event, in the caller's transaction.
+ * @returns false when it may not go on here: cancelled, paused, or taken over
+ */
+export async function saveJob(
+  client: Pick<PoolClient, 'query'>,
+  id: string,
+  holder: string,
+  progress: JobProgress,
+): Promise<boolean> {
+  const { cursor, done = 0, failed = 0, total = null } = progress;
+  const result = await client.query({
+    name: 'save-job',
+    text: `
+with saved as (
+  update job set cursor = coalesce($3, cursor), done = done + $4, failed = failed + $5,
+    total = coalesce($6, total)
+  where id = $1 and holder = $2 and state = 'RUNNING'
+  returning *
+), told as (
+  insert into event (type, tenant_id, job_id, data)
+  select 'JobProgressed', coalesce(tenant_id, 1), id, jsonb_build_object('kind', kind,
+    'state', state, 'done', done, 'failed', failed, 'total', total)
+  from saved where $4 + $5 > 0 or $6 is not null
+)
+select 1 from saved`,
+    values: [id, holder, cursor === undefined ? null : JSON.stringify(cursor), done, failed, total],
+  });
+  return result.rows.length === 1;
+}
+
+/** Ends a job, or puts it back, and appends its event. Nothing happens unless it still runs here. */
+export async function leaveJob(
+  pool: Pool,
+  id: string,
+  holder: string,
+  state: 'SUCCEEDED' | 'FAILED' | 'QUEUED',
+  message: string | null = null,
+): Promise<void> {
+  await pool.query({
+    name: 'leave-job',
+    text: `
+with left_job as (
+  update job set state = $3, message = $4, holder = null, lease_until = null,
+    finished_at = case when $3 = 'QUEUED' then null else now() end
+  where id = $1 and holder = $2 and state = 'RUNNING'
+  returning *
+)
+insert into event (type, tenant_id, job_id, data)
+select 'JobProgressed', coalesce(tenant_id, 1), id, jsonb_build_object('kind', kind,
+  'state', state, 'done', done, 'failed', failed, 'total', total)
+from left_job`,
+    values: [id, holder, state, message],
+  });
+}
+
+/** A job's change of state that somebody asks for. */
+export async function changeJobState(
+  client: PoolClient,
+  id: string,
+  tenant: TenantId | null,
+  from: readonly JobState[],
+  to: 'CANCELLED' | 'PAUSED' | 'QUEUED',
+  actor: string,
+): Promise<{ readonly found: JobState | null; readonly changed: boolean }> {
+  const known = await client.query<{ state: JobState }>(
+    `select state from job where id = $1 and ($2::int is null or tenant_id = $2) for update`,
+    [id, tenant],
+  );
+  const found = known.rows[0]?.state ?? null;
+  if (found === null || !from.includes(found)) return { found, changed: false };
+  await client.query(
+    `
+with changed as (
+  update job set state = $2, holder = null, lease_until = null,
+    finished_at = case when $2 = 'CANCELLED' then now() end
+  where id = $1
+  returning *
+)
+insert into event (type, tenant_id, actor, job_id, data)
+select 'JobProgressed', coalesce(tenant_id, 1), $3, id, jsonb_build_object('kind', kind,
+  'state', state, 'done', done, 'failed', failed, 'total', total)
+from changed`,
+    [id, to, actor],
+  );
+  return { found, changed: true };
+}
+
+/** Something that went wrong for one of a job's subjects. */
+export interface NewJobError {
+  readonly code: string;
+  readonly message: string;
+  /** What it was about, such as an enrolment's id or a line's number. */
+  readonly subject: string | null;
+}
+
+/** Lists what went wrong, in the order given. */
+export async function appendJobErrors(
+  client: Pick<PoolClient, 'query'>,
+  jobId: string,
+  errors: readonly NewJobError[],
+): Promise<void> {
+  if (errors.length === 0) return;
+  await client.query({
+    name: 'append-job-errors',
+    text: `
+insert into job_error (job_id, code, message, subject)
+select $1, code, message, subject
+from unnest($2::text[], $3::text[], $4::text[]) as e (code, message, subject)`,
+    values: [
+      jobId,
+      errors.map((error) => error.code),
+      errors.map((error) => error.message),
+      errors.map((error) => error.subject),
+    ],
+  });
+}

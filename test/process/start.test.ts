@@ -1,0 +1,187 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync, existsSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ask } from '../graph/ask.ts';
+import { databaseLanes, emptyDatabase, testDatabase } from '../harness/database.ts';
+import { runProcess, scratchFolder, startProcess } from '../harness/process.ts';
+import { postmasterIn } from '../harness/process-tree.ts';
+import { eventCursor } from './documents.ts';
+
+const anyPort = ['--listen', '127.0.0.1:0'] as const;
+
+/** Permissions of a file, as `ls` would tell them. */
+function mode(file: string): string {
+  return (statSync(file).mode & 0o777).toString(8);
+}
+
+describe('a server', () => {
+  it('tells its port in the first line and answers whoever asks how it is', async () => {
+    const server = startProcess([...anyPort, '--data-dir', join(scratchFolder(), 'data')]);
+    const { port, pid } = await server.listening;
+    expect(server.log[0]).toMatchObject({ msg: 'listening', port });
+    expect(port).toBeGreaterThan(0);
+    expect(pid).toBe(server.pid);
+
+    const url = `http://127.0.0.1:${port}`;
+    expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: 'alive' });
+    const ready = await fetch(`${url}/readyz`);
+    expect(ready.status).toBe(200);
+    expect(await ready.json()).toMatchObject({ status: 'ready', checks: { database: 'ok' } });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain('graphmdm_database_hot_connections_open');
+    expect(metrics).toMatch(/^process_cpu_seconds_total /m);
+
+    const { status, stdout } = await server.stop();
+    expect(status).toBe(0);
+    expect(stdout.split('\n')[0]).toBe(JSON.stringify(server.log[0]));
+  });
+
+  it('makes a key and a token at its first start, for its owner only, and neither again', async () => {
+    const dataDir = join(scratchFolder(), 'data');
+    const files = ['secret.key', 'admin-token'].map((name) => join(dataDir, name));
+    const first = startProcess([...anyPort, '--data-dir', dataDir]);
+    const { graphqlUrl } = await first.listening;
+    expect(files.map(mode)).toEqual(['600', '600']);
+    const made = files.map((file) => readFileSync(file, 'utf8'));
+    const [key = '', token = ''] = made.map((text) => text.trim());
+    expect(await ask({ url: graphqlUrl }, token, eventCursor)).toMatchObject({
+      data: { eventCursor: expect.any(String) },
+    });
+    const { stdout, stderr } = await first.stop();
+    expect(stdout).toContain('admin-token');
+    expect(stdout + stderr).not.toContain(token);
+    expect(stdout + stderr).not.toContain(key);
+
+    const before = files.map((file) => statSync(file).mtimeMs);
+    const second = startProcess([...anyPort, '--data-dir', dataDir]);
+    const again = await second.listening;
+    expect(await ask({ url: again.graphqlUrl }, token, eventCursor)).toMatchObject({
+      data: { eventCursor: expect.any(String) },
+    });
+    const { stdout: log } = await second.stop();
+    expect(log).not.toContain('admin-token');
+    expect(files.map((file) => readFileSync(file, 'utf8'))).toEqual(made);
+    expect(files.map((file) => statSync(file).mtimeMs)).toEqual(before);
+    expect(postmasterIn(join(dataDir, 'database'))).toBeNull();
+  });
+
+  it('that finds its port taken ends with status 1 and has touched nothing', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as AddressInfo;
+    const dataDir = join(scratchFolder(), 'data');
+    const { status, stdout, stderr } = await runProcess([
+      ...['--listen', `127.0.0.1:${port}`, '--data-dir', dataDir],
+    ]);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toContain('--listen');
+    expect(stderr).toContain(String(port));
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(existsSync(dataDir)).toBe(false);
+  });
+
+  it('names --data-dir when the folder cannot be written', async () => {
+    // Root may write everywhere, but nobody can make a folder below a file.
+    const file = join(scratchFolder(), 'file');
+    writeFileSync(file, '');
+    const { status, stderr } = await runProcess([...anyPort, '--data-dir', join(file, 'data')]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('--data-dir');
+    expect(stderr).toContain(file);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('names --data-dir when it may not write there', async () => {
+    const closed = join(scratchFolder(), 'closed');
+    mkdirSync(closed, { mode: 0o500 });
+    const { status, stderr } = await runProcess([...anyPort, '--data-dir', join(closed, 'data')]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('--data-dir');
+  });
+
+  it('refuses a folder whose database another PostgreSQL has made, and leaves it alone', async () => {
+    const dataDir = join(scratchFolder(), 'data');
+    const version = join(dataDir, 'database', 'PG_VERSION');
+    mkdirSync(join(dataDir, 'database'), { recursive: true });
+    writeFileSync(version, '99\n');
+    const { status, stderr } = await runProcess([...anyPort, '--data-dir', dataDir]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('PostgreSQL 99');
+    expect(readFileSync(version, 'utf8')).toBe('99\n');
+  });
+
+  it('refuses a database that a newer version has migrated, by the migration’s name', async () => {
+    const store = await testDatabase();
+    onTestFinished(() => store.drop());
+    await store.database.graph.query(`
+      insert into _prisma_migrations (id, checksum, migration_name, finished_at)
+      values ('x', 'x', '29990101000000_from_the_future', now())`);
+    const { status, stderr } = await runProcess([
+      ...[...anyPort, '--database-url', store.url, '--data-dir', scratchFolder()],
+    ]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('29990101000000_from_the_future');
+    expect(stderr).toContain('newer');
+  });
+
+  it('refuses a database that another key has sealed, and says which setting is missing', async () => {
+    const store = await testDatabase();
+    onTestFinished(() => store.drop());
+    const flags = [...anyPort, '--database-url', store.url, '--data-dir', scratchFolder()];
+    const keys = [1, 2].map((n) => Buffer.alloc(32, n).toString('base64'));
+    const [right = '', wrong = ''] = keys;
+    const first = startProcess(flags, { env: { GRAPHMDM_SECRET_KEY: right } });
+    await first.listening;
+    await first.stop();
+
+    const refused = await runProcess(flags, { env: { GRAPHMDM_SECRET_KEY: wrong } });
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain('--secret-key');
+    expect(refused.stdout + refused.stderr).not.toContain(wrong);
+    expect((await runProcess(flags)).status).toBe(1);
+
+    const both = startProcess(flags, { env: { GRAPHMDM_SECRET_KEY: `${wrong},${right}` } });
+    await both.listening;
+    expect((await both.stop()).status).toBe(0);
+  });
+});
+
+describe('three first starts at once', () => {
+  it.each(databaseLanes())('make one key and one token on one database (%s)', async (lane) => {
+    const store = await emptyDatabase(lane);
+    onTestFinished(() => store.drop());
+    const dataDir = join(scratchFolder(), 'data');
+    const flags = [...anyPort, '--database-url', store.url, '--data-dir', dataDir];
+    const servers = [1, 2, 3].map(() => startProcess(flags));
+    const urls = await Promise.all(servers.map(async (server) => await server.listening));
+
+    const { rows } = await store.database.graph.query('select name from api_token');
+    expect(rows).toHaveLength(1);
+    const keys = await store.database.graph.query('select key_id from keyring_check');
+    expect(keys.rows).toHaveLength(1);
+    const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim();
+    for (const { graphqlUrl } of urls) {
+      expect(await ask({ url: graphqlUrl }, token, eventCursor)).toMatchObject({
+        data: { eventCursor: expect.any(String) },
+      });
+    }
+    const exits = await Promise.all(servers.map((server) => server.stop()));
+    expect(exits.map(({ status }) => status)).toEqual([0, 0, 0]);
+    const told = exits.filter(({ stdout }) => stdout.includes('made the first admin token'));
+    expect(told).toHaveLength(1);
+  });
+
+  it('share one embedded database, and the last to leave stops it', async () => {
+    const dataDir = join(scratchFolder(), 'data');
+    const servers = [1, 2, 3].map(() => startProcess([...anyPort, '--data-dir', dataDir]));
+    await Promise.all(servers.map(async (server) => await server.listening));
+    const database = join(dataDir, 'database');
+    const [first, ...rest] = servers;
+    expect((await first?.stop())?.status).toBe(0);
+    expect(postmasterIn(database)).not.toBeNull();
+    for (const server of rest) expect((await server.stop()).status).toBe(0);
+    expect(postmasterIn(database)).toBeNull();
+  });
+});
