@@ -1,6 +1,8 @@
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { redact } from '../server/catalogue/redact.ts';
 import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-types.ts';
+import type { JobAction } from '../server/mdm/jobs/control.ts';
+import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
 import type { UnenrollInput, UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';
 import type { EventFilter, NumberedEvent } from '../server/model/events.ts';
 import type { Log } from '../server/model/log.ts';
@@ -56,6 +58,9 @@ export interface OpenSealed {
 export interface UseCases {
   enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
   unenroll(viewer: Viewer, input: UnenrollInput): Promise<UnenrollResult>;
+  pushEnrollments(viewer: Viewer, input: PushEnrollmentsInput): Promise<PushEnrollmentsAnswer>;
+  /** @param jobId null: the id that was given is none */
+  controlJob(viewer: Viewer, action: JobAction, jobId: string | null): Promise<void>;
 }
 
 /** What is the same for every operation; made in `main.ts`. */

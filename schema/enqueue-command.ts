@@ -5,6 +5,7 @@ import { Command } from './command.ts';
 import { Enrollment, enrollmentCursor } from './enrollment.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
 import { mutationErrors } from './errors.ts';
+import { Job } from './job.ts';
 import { findEnrollmentsById, nodesQuery, ofTenant } from './load.ts';
 import { connectionOf, cursorCodec, pageOfList, parseKey, stretchOf } from './page.ts';
 import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
@@ -77,7 +78,7 @@ const RefusalCode = builder.enumType('TargetRefusalCode', {
   } as const,
 });
 
-const Refused = builder.objectRef<RefusedTarget>('RefusedTarget').implement({
+export const TargetRefused = builder.objectRef<RefusedTarget>('RefusedTarget').implement({
   description: 'A target that the command was not queued for.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'The id, as the input has it.' }),
@@ -140,7 +141,7 @@ const EnqueueCommandPayload = builder.objectRef<EnqueueAnswer>('EnqueueCommandPa
     ),
     refused: t.connection(
       {
-        type: Refused,
+        type: TargetRefused,
         description: 'The targets that it was not queued for, and why.',
         resolve: ({ refused }, args) => {
           const stretch = stretchOf(args, refusedCursor);
@@ -154,6 +155,15 @@ const EnqueueCommandPayload = builder.objectRef<EnqueueAnswer>('EnqueueCommandPa
       { name: 'RefusedTargetConnection', description: 'A page of refused targets.' },
       { name: 'RefusedTargetEdge', description: 'A refused target, with its position.' },
     ),
+    pushJob: t.prismaField({
+      type: Job,
+      nullable: true,
+      description: 'The job that pushes to them; null when nothing is pushed.',
+      resolve: (query, { pushJobId }, _args, { prisma, viewer }) =>
+        pushJobId === null || !viewer.scopes.has('jobs:read')
+          ? null
+          : prisma.job.findFirst({ ...query, where: { id: pushJobId, ...ofTenant(viewer) } }),
+    }),
     cursor: t.exposeString('cursor', {
       description: "The event stream's position from before: subscribe after it to miss nothing.",
     }),

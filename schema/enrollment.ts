@@ -25,6 +25,20 @@ export const enrollmentCursor = cursorCodec<string>(
   ([id]) => id ?? null,
 );
 
+type DeviceFact =
+  | 'serialNumber'
+  | 'deviceName'
+  | 'model'
+  | 'modelName'
+  | 'productName'
+  | 'osVersion';
+
+/** What a user channel shows of its device, which has it in its own row. */
+function deviceFact<Name extends DeviceFact>(name: Name) {
+  const own = { [name]: true } as Record<Name, true>;
+  return { ...own, device: { select: own } };
+}
+
 export const Enrollment = builder.prismaInterface('Enrollment', {
   name: 'Enrollment',
   description:
@@ -43,6 +57,42 @@ export const Enrollment = builder.prismaInterface('Enrollment', {
       description: 'Which kind of channel it is.',
       select: { kind: true },
       resolve: ({ kind }) => enrollmentKindOf(kind),
+    }),
+    serialNumber: t.string({
+      nullable: true,
+      description: "The device's serial number.",
+      select: deviceFact('serialNumber'),
+      resolve: ({ serialNumber, device }) => serialNumber ?? device?.serialNumber ?? null,
+    }),
+    deviceName: t.string({
+      nullable: true,
+      description: 'The name that the device told when it enrolled.',
+      select: deviceFact('deviceName'),
+      resolve: ({ deviceName, device }) => deviceName ?? device?.deviceName ?? null,
+    }),
+    model: t.string({
+      nullable: true,
+      description: "The device's model, such as `MacBookPro`.",
+      select: deviceFact('model'),
+      resolve: ({ model, device }) => model ?? device?.model ?? null,
+    }),
+    modelName: t.string({
+      nullable: true,
+      description: "The device's model as people know it, such as `MacBook Pro`.",
+      select: deviceFact('modelName'),
+      resolve: ({ modelName, device }) => modelName ?? device?.modelName ?? null,
+    }),
+    productName: t.string({
+      nullable: true,
+      description: "The device's product name, such as `MacBookPro18,3`.",
+      select: deviceFact('productName'),
+      resolve: ({ productName, device }) => productName ?? device?.productName ?? null,
+    }),
+    osVersion: t.string({
+      nullable: true,
+      description: "Version of the device's operating system, as told when it enrolled.",
+      select: deviceFact('osVersion'),
+      resolve: ({ osVersion, device }) => osVersion ?? device?.osVersion ?? null,
     }),
     topic: t.exposeString('topic', { nullable: true, description: 'The topic it is pushed on.' }),
     enabled: t.exposeBoolean('enabled', {
@@ -103,27 +153,6 @@ export const DeviceEnrollment = builder.prismaNode('Enrollment', {
       description: "The device's UDID; null where a user enrolment hides it.",
       select: { kind: true },
       resolve: ({ id, kind }) => (kind === 'DEVICE' ? id : null),
-    }),
-    serialNumber: t.exposeString('serialNumber', {
-      nullable: true,
-      description: 'Serial number.',
-    }),
-    deviceName: t.exposeString('deviceName', {
-      nullable: true,
-      description: 'The name that the device told when it enrolled.',
-    }),
-    model: t.exposeString('model', { nullable: true, description: 'Model, such as `MacBookPro`.' }),
-    modelName: t.exposeString('modelName', {
-      nullable: true,
-      description: 'Model as people know it, such as `MacBook Pro`.',
-    }),
-    productName: t.exposeString('productName', {
-      nullable: true,
-      description: 'Product name, such as `MacBookPro18,3`.',
-    }),
-    osVersion: t.exposeString('osVersion', {
-      nullable: true,
-      description: 'Version of the operating system, as told when it enrolled.',
     }),
     buildVersion: t.exposeString('buildVersion', {
       nullable: true,

@@ -8,6 +8,8 @@ import './queue.ts';
 import './event.ts';
 import './enqueue-command.ts';
 import './unenroll.ts';
+import './job.ts';
+import './push.ts';
 import './subscriptions.ts';
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';

@@ -28,6 +28,8 @@ import {
   EnrollmentReEnrolled,
   EnrollmentTokenUpdated,
 } from './event-enrollment.ts';
+import { JobProgressed, PushAccepted, PushFailed, PushTopicStopped } from './event-push.ts';
+import { isUuid, jobIdOf } from './job.ts';
 import { liveStream, type StreamEnd } from './live-stream.ts';
 
 type Maybe<T> = T | null | undefined;
@@ -52,6 +54,10 @@ const EventStreamItem = builder.unionType('EventStreamItem', {
     CommandNotNow,
     CommandEnded,
     StrayReportReceived,
+    PushAccepted,
+    PushFailed,
+    PushTopicStopped,
+    JobProgressed,
     Checkpoint,
   ],
   resolveType: typeNameOf,
@@ -68,6 +74,22 @@ const resultTypes: ReadonlySet<EventType> = new Set([
   'CommandNotNow',
   'CommandEnded',
 ]);
+
+const PushOutcomeStreamItem = builder.unionType('PushOutcomeStreamItem', {
+  description: 'What `pushOutcomes` yields.',
+  types: [PushAccepted, PushFailed, Checkpoint],
+  resolveType: typeNameOf,
+});
+
+const pushTypes: ReadonlySet<EventType> = new Set(['PushAccepted', 'PushFailed']);
+
+const JobStreamItem = builder.unionType('JobStreamItem', {
+  description: 'What `jobProgress` yields.',
+  types: [JobProgressed, Checkpoint],
+  resolveType: typeNameOf,
+});
+
+const jobTypes: ReadonlySet<EventType> = new Set(['JobProgressed']);
 
 const EventFilterInput = builder.inputType('EventFilterInput', {
   description: 'Which events: every member that is given must hold; an absent one means any.',
@@ -130,6 +152,46 @@ builder.subscriptionField('commandResults', (t) =>
   }),
 );
 
+builder.subscriptionField('pushOutcomes', (t) =>
+  t.field({
+    type: PushOutcomeStreamItem,
+    description:
+      'What becomes of pushes: each failure, and for `pushEnrollments` each push that Apple took.',
+    authScopes: { scope: 'push:read' },
+    args: {
+      job: t.arg.id({ description: 'Only those of this job; absent: all.' }),
+      enrollments: t.arg.idList({ description: 'Only those to these enrolments; absent: all.' }),
+      after: t.arg.string({ description: afterDescription }),
+    },
+    subscribe: (_root, { job, enrollments, after }, context) =>
+      open(
+        context,
+        {
+          ...namesIn({ enrollments }),
+          ...jobIn(job),
+          types: pushTypes,
+        },
+        after,
+      ),
+    resolve: itemOf,
+  }),
+);
+
+builder.subscriptionField('jobProgress', (t) =>
+  t.field({
+    type: JobStreamItem,
+    description: 'How jobs get on.',
+    authScopes: { scope: 'jobs:read' },
+    args: {
+      job: t.arg.id({ description: 'Only this job; absent: all.' }),
+      after: t.arg.string({ description: afterDescription }),
+    },
+    subscribe: (_root, { job, after }, context) =>
+      open(context, { ...jobIn(job), types: jobTypes }, after),
+    resolve: itemOf,
+  }),
+);
+
 builder.queryField('eventCursor', (t) =>
   t.string({
     description:
@@ -146,6 +208,13 @@ function open(context: GraphContext, filter: EventFilter, after: Maybe<string>) 
     events.subscribe({ tenant: viewer.tenant, filter, after: after ?? null, ended }),
     events.currentCursor,
   );
+}
+
+function jobIn(job: Maybe<string>): EventFilter {
+  if (typeof job !== 'string') return {};
+  const id = jobIdOf(job);
+  if (!isUuid(id)) throw new ValidationError('UNKNOWN_JOB', 'No job has this id.', ['job']);
+  return { jobIds: new Set([id]) };
 }
 
 function namesIn(

@@ -7,6 +7,8 @@ import { createGraphql } from './graphql/graphql.ts';
 import { endpoint } from './graphql/yoga.ts';
 import type { Handler } from './http/app.ts';
 import type { MdmContext } from './mdm/context.ts';
+import { controlJob } from './mdm/jobs/control.ts';
+import { pushEnrollments } from './mdm/push/request.ts';
 import { commandBodyPlace, resultPlace } from './mdm/queue/deliver.ts';
 import { enqueueCommand } from './mdm/queue/enqueue.ts';
 import { unenroll } from './mdm/unenroll/unenroll.ts';
@@ -41,6 +43,8 @@ export function graphSide(parts: {
     useCases: {
       enqueueCommand: (viewer, input) => enqueueCommand(ctx, viewer, input),
       unenroll: (viewer, input) => unenroll(ctx, viewer, input),
+      pushEnrollments: (viewer, input) => pushEnrollments(ctx, viewer, input),
+      controlJob: (viewer, action, jobId) => controlJob(ctx, viewer, action, jobId),
     },
     events,
     open: {

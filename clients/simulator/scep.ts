@@ -113,7 +113,7 @@ async function request(
   const exchange = (type: PkiRequest['messageType'], body: Buffer) =>
     exchangeOnce(server, post, { ...message, messageType: type, content: body }, authorities);
   const poll = writeIssuerAndSubject({
-    issuerDer: recipient.issuerDer,
+    issuerDer: recipient.basicConstraints?.ca ? recipient.subjectDer : recipient.issuerDer,
     subjectDer: subject,
   });
   let reply = await exchange(messageType, content);

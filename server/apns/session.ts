@@ -1,5 +1,6 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { connect as connectHttp2 } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../model/clock.ts';
 import { reasonIn } from './answer.ts';
 import type { CertificateProblem } from './certificate-problem.ts';
@@ -83,7 +84,7 @@ export async function openSession(
       createConnection: () => socket,
       settings: { enablePush: false },
     });
-    const session = wrap(http2, options, events);
+    const session = wrap(http2, socket, options, events);
     await settingsOf(http2, late.signal);
     return session;
   } catch (error) {
@@ -112,7 +113,12 @@ function settingsOf(http2: ClientHttp2Session, late: AbortSignal): Promise<void>
   });
 }
 
-function wrap(http2: ClientHttp2Session, options: SessionOptions, events: SessionEvents): Session {
+function wrap(
+  http2: ClientHttp2Session,
+  socket: TLSSocket,
+  options: SessionOptions,
+  events: SessionEvents,
+): Session {
   const { clock, times, mostStreams } = options;
   let open = 0;
   let sent = 0;
@@ -128,6 +134,15 @@ function wrap(http2: ClientHttp2Session, options: SessionOptions, events: Sessio
     if (leaving) return;
     leaving = true;
     events.leaving(why, problem);
+    endWhenEmpty();
+  };
+  // Node ends a connection that it closes gracefully, and then waits for the other side to do so too.
+  const endWhenEmpty = (): void => {
+    if (!leaving || open > 0) return;
+    setImmediate(() => {
+      http2.destroy();
+      socket.destroySoon();
+    });
   };
   const stopPings = keepAlive(http2, {
     clock,
@@ -172,12 +187,12 @@ function wrap(http2: ClientHttp2Session, options: SessionOptions, events: Sessio
       open -= 1;
       if (end.kind === 'answered') answers += 1;
       events.room();
+      endWhenEmpty();
       tellIfGone();
       return end;
     },
     drain() {
       leave('drained');
-      http2.close();
     },
     destroy(why) {
       leave(why);

@@ -2,7 +2,7 @@ import { adminToken, type TestServer } from '../harness/server.ts';
 
 const mutation = `
 mutation Enqueue($ids: [ID!]!, $plist: String!) {
-  enqueueCommand(input: { targets: { ids: $ids }, command: { plist: $plist } }) {
+  enqueueCommand(input: { targets: { ids: $ids }, command: { plist: $plist }, push: false }) {
     __typename
     ... on EnqueueCommandPayload { queuedCount }
     ... on Error { code message }
@@ -10,7 +10,8 @@ mutation Enqueue($ids: [ID!]!, $plist: String!) {
 }`;
 
 /**
- * Queues a command as an integrator does, by the graph.
+ * Queues a command as an integrator does, by the graph. Nothing is pushed, so that nothing but what a
+ * test does happens to its devices.
  * @param ids enrolment ids
  * @returns for how many enrolments it was queued
  */

@@ -229,7 +229,7 @@ describe('a request to the device URL', () => {
     [`${checkInType}; charset=UTF-8`, 'check-in'],
     [`${checkInType}-more`, 'check-in'],
     [checkInType.toUpperCase(), 'report'],
-    [` ${'application/x-apple-aspen-mdm'}`, 'report'],
+    ['application/x-apple-aspen-mdm', 'report'],
     ['text/plain', 'report'],
     ['', 'report'],
   ])('with Content-Type %j is a %s', async (type, kind) => {

@@ -111,7 +111,9 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
   });
 
   async function take(line: Line, stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
-    const push = check(line.caller, headers, await collect(stream));
+    const body = await collect(stream);
+    if (stream.destroyed || isLeftOut(line, stream)) return;
+    const push = check(line.caller, headers, body);
     if (typeof push === 'string') {
       refusals.push(push);
       answerRefused(stream, headers, { do: 'refuse', reason: push });

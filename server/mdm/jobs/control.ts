@@ -20,6 +20,7 @@ export type JobAction = keyof typeof rules;
 
 /**
  * Cancels, pauses or resumes a job. One that runs stops at its next page.
+ * @param jobId null when what the caller gave cannot be a job's id
  * @throws {NotFoundError} no such job for this viewer
  * @throws {ConflictError} its state does not allow it
  */
@@ -27,10 +28,11 @@ export async function controlJob(
   ctx: MdmContext,
   viewer: Viewer,
   action: JobAction,
-  jobId: string,
+  jobId: string | null,
 ): Promise<void> {
   const { from, to } = rules[action];
   const path = ['input', 'jobId'];
+  if (jobId === null) throw new NotFoundError('UNKNOWN_JOB', 'No job has this id.', path);
   await withTransaction(ctx.graph, async (client) => {
     const { found, changed } = await changeJobState(
       client,

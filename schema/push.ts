@@ -1,0 +1,244 @@
+import type { PushState as PushStateRow } from '../generated/prisma/client.ts';
+import type { PushEnrollmentsAnswer } from '../server/mdm/push/request.ts';
+import { builder } from './builder.ts';
+import type { GraphContext } from './context.ts';
+import { Enrollment } from './enrollment.ts';
+import { enrollmentIdOf } from './enrollment-id.ts';
+import { mutationErrors } from './errors.ts';
+import { Job } from './job.ts';
+import { ofTenant } from './load.ts';
+import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
+import { TargetRefused } from './enqueue-command.ts';
+
+/** Milliseconds that an answer waits for what becomes of the pushes it asked for. */
+const patience = 5_000;
+
+interface PushStanding {
+  readonly row: PushStateRow | null;
+  readonly tokenUpdatedAt: Date | null;
+}
+
+const PushStateEnum = builder.enumType('PushState', {
+  description: 'How pushing to an enrolment stands.',
+  values: {
+    UNKNOWN: { description: 'Nothing was pushed since it last sent its token.' },
+    ACCEPTED: { description: 'Apple took the last push.' },
+    RETRYING: { description: 'The last push could not be sent for now; it is tried again.' },
+    UNAVAILABLE: { description: 'The last push could not be sent, after several tries.' },
+    UNREGISTERED: { description: 'Apple says that the token is of no use any more.' },
+    BAD_DEVICE_TOKEN: { description: 'Apple says that the token is none.' },
+    DEVICE_TOKEN_NOT_FOR_TOPIC: { description: 'The token belongs to another topic.' },
+    TOPIC_DISALLOWED: { description: 'Apple does not allow pushes on this topic.' },
+    CERTIFICATE_REFUSED: { description: "Apple refuses the topic's push certificate." },
+    NO_CERTIFICATE: { description: 'No push certificate was uploaded for the topic.' },
+    NO_PUSH_DATA: { description: 'It has sent no TokenUpdate yet.' },
+    REJECTED: { description: 'Apple refused the push for another reason.' },
+  } as const,
+});
+
+const named = [
+  'ACCEPTED',
+  'UNREGISTERED',
+  'BAD_DEVICE_TOKEN',
+  'DEVICE_TOKEN_NOT_FOR_TOPIC',
+  'TOPIC_DISALLOWED',
+  'CERTIFICATE_REFUSED',
+  'NO_CERTIFICATE',
+  'NO_PUSH_DATA',
+  'REJECTED',
+] as const;
+
+/** What was said of a token counts until the device sends it anew. */
+function currentState({ row, tokenUpdatedAt }: PushStanding) {
+  if (row?.outcome == null || row.outcomeAt === null) return 'UNKNOWN';
+  if (tokenUpdatedAt !== null && row.outcomeAt < tokenUpdatedAt) return 'UNKNOWN';
+  const known = named.find((one) => one === row.outcome);
+  return known ?? (row.retryAt === null ? 'UNAVAILABLE' : 'RETRYING');
+}
+
+const PushStanding = builder.objectRef<PushStanding>('EnrollmentPush').implement({
+  description: 'How pushing to an enrolment stands.',
+  fields: (t) => ({
+    state: t.field({ type: PushStateEnum, description: 'In a word.', resolve: currentState }),
+    reason: t.string({
+      nullable: true,
+      description: "Apple's reason for refusing the last push, or ours where Apple was not reached.",
+      resolve: ({ row }) => row?.reason ?? null,
+    }),
+    status: t.int({
+      nullable: true,
+      description: "HTTP status of Apple's last answer.",
+      resolve: ({ row }) => row?.status ?? null,
+    }),
+    apnsId: t.string({
+      nullable: true,
+      description: 'The id under which Apple knows the last push.',
+      resolve: ({ row }) => row?.apnsId ?? null,
+    }),
+    attempts: t.int({
+      description: 'How often the last push was tried without success.',
+      resolve: ({ row }) => row?.attempts ?? 0,
+    }),
+    pushedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When somebody last set about pushing to it.',
+      resolve: ({ row }) => row?.claimedAt ?? null,
+    }),
+    acceptedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When Apple last took a push to it.',
+      resolve: ({ row }) => row?.acceptedAt ?? null,
+    }),
+    retryAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the last push is tried again.',
+      resolve: ({ row }) => row?.retryAt ?? null,
+    }),
+  }),
+});
+
+builder.prismaInterfaceField(Enrollment, 'push', (t) =>
+  t.field({
+    type: PushStanding,
+    description: 'How pushing to it stands.',
+    select: { tokenUpdatedAt: true, pushState: true },
+    resolve: ({ pushState, tokenUpdatedAt }) => ({ row: pushState, tokenUpdatedAt }),
+  }),
+);
+
+interface PushedTarget {
+  readonly enrollmentId: string;
+  readonly standing: PushStanding;
+}
+
+const PushTargetOutcome = builder.objectRef<PushedTarget>('PushTargetOutcome').implement({
+  description: 'What has become of the push to one enrolment so far.',
+  fields: (t) => ({
+    enrollmentId: t.exposeString('enrollmentId', { description: 'Natural id of the enrolment.' }),
+    push: t.field({
+      type: PushStanding,
+      description: 'How it stands: ACCEPTED, or why not. UNKNOWN and RETRYING: not decided yet.',
+      resolve: ({ standing }) => standing,
+    }),
+  }),
+});
+
+const PushEnrollmentsInput = builder.inputType('PushEnrollmentsInput', {
+  description: 'Whom to wake.',
+  fields: (t) => ({
+    targets: t.field({ type: TargetsInput, required: true, description: 'Whom.' }),
+    channels: t.field({
+      type: ChannelsEnum,
+      required: true,
+      defaultValue: 'DEVICE',
+      description: 'Which channels a filter, or `all`, means. Ids name theirs.',
+    }),
+    validateOnly: t.boolean({
+      required: true,
+      defaultValue: false,
+      description: 'Push to nobody; only answer how many and which it would be.',
+    }),
+    idempotencyKey: t.string({
+      description: 'A key of your own for this request: the same key is done once, within 24 hours.',
+    }),
+  }),
+});
+
+const PushEnrollmentsPayload = builder
+  .objectRef<PushEnrollmentsAnswer>('PushEnrollmentsPayload')
+  .implement({
+    description: 'What is being pushed, or with `validateOnly` would be.',
+    fields: (t) => ({
+      job: t.prismaField({
+        type: Job,
+        nullable: true,
+        description:
+          'The job that pushes: follow it with `jobProgress` and `pushOutcomes`. Null with ' +
+          '`validateOnly`, and for a token without jobs:read.',
+        resolve: (query, { jobId }, _args, { prisma, viewer }) =>
+          jobId === null || !viewer.scopes.has('jobs:read')
+            ? null
+            : prisma.job.findFirst({ ...query, where: { id: jobId, ...ofTenant(viewer) } }),
+      }),
+      targetCount: t.exposeInt('targetCount', { description: 'How many enrolments.' }),
+      refused: t.field({
+        type: [TargetRefused],
+        description: 'The ids that nothing can be pushed to, and why: the first 100.',
+        resolve: ({ refused }) => refused.slice(0, 100),
+      }),
+      outcomes: t.field({
+        type: [PushTargetOutcome],
+        description:
+          'What has become of the first 100, by id. When it is asked for, the answer waits up to 5 ' +
+          'seconds for them to be decided.',
+        resolve: (answer, _args, context) => outcomesOf(answer, context),
+      }),
+      cursor: t.exposeString('cursor', {
+        description: "The event stream's position from before: subscribe after it to miss nothing.",
+      }),
+      replayed: t.exposeBoolean('replayed', {
+        description: 'Whether an earlier, equal request had done it already.',
+      }),
+      validateOnly: t.exposeBoolean('validateOnly', { description: 'Whether nothing was pushed.' }),
+    }),
+  });
+
+async function outcomesOf(
+  answer: PushEnrollmentsAnswer,
+  context: GraphContext,
+): Promise<PushedTarget[]> {
+  const { prisma, viewer } = context;
+  if (answer.jobId !== null) await jobEnds(answer.jobId, answer.cursor, context);
+  const rows = await prisma.enrollment.findMany({
+    where: { id: { in: [...answer.sample] }, ...ofTenant(viewer) },
+    select: { id: true, tokenUpdatedAt: true, pushState: true },
+    orderBy: { id: 'asc' },
+  });
+  return rows.map(({ id, tokenUpdatedAt, pushState }) => ({
+    enrollmentId: id,
+    standing: { row: pushState, tokenUpdatedAt },
+  }));
+}
+
+/** Waits until the job has ended, but not for ever. */
+async function jobEnds(jobId: string, cursor: string, context: GraphContext): Promise<void> {
+  const { events, viewer, ended } = context;
+  const items = events.subscribe({
+    tenant: viewer.tenant,
+    filter: { jobIds: new Set([jobId]) },
+    after: cursor,
+    ended: AbortSignal.any([ended, AbortSignal.timeout(patience)]),
+  });
+  for await (const item of items) {
+    const state = item.kind === 'event' ? item.event.data['state'] : undefined;
+    if (state === 'SUCCEEDED' || state === 'FAILED' || state === 'CANCELLED') return;
+  }
+}
+
+builder.mutationField('pushEnrollments', (t) =>
+  t.field({
+    type: PushEnrollmentsPayload,
+    description: 'Wakes enrolments by push, so that they ask for their commands.',
+    authScopes: { scope: 'push:write' },
+    errors: {
+      types: mutationErrors,
+      union: { name: 'PushEnrollmentsResult', description: 'The outcomes of `pushEnrollments`.' },
+    },
+    args: {
+      input: t.arg({ type: PushEnrollmentsInput, required: true, description: 'Whom to wake.' }),
+    },
+    resolve: async (_root, { input }, { useCases, viewer }) => {
+      const given = new Map(input.targets.ids?.map((id) => [enrollmentIdOf(id), id]));
+      const answer = await useCases.pushEnrollments(viewer, {
+        targets: targetsOf(input.targets, input.channels, ['input', 'targets']),
+        validateOnly: input.validateOnly,
+        idempotencyKey: input.idempotencyKey ?? null,
+      });
+      const refused = answer.refused.map((one) => ({ ...one, id: given.get(one.id) ?? one.id }));
+      return { ...answer, refused };
+    },
+  }),
+);
