@@ -62,7 +62,8 @@ const PushStanding = builder.objectRef<PushStanding>('EnrollmentPush').implement
     state: t.field({ type: PushStateEnum, description: 'In a word.', resolve: currentState }),
     reason: t.string({
       nullable: true,
-      description: "Apple's reason for refusing the last push, or ours where Apple was not reached.",
+      description:
+        "Apple's reason for refusing the last push, or ours where Apple was not reached.",
       resolve: ({ row }) => row?.reason ?? null,
     }),
     status: t.int({
@@ -142,7 +143,8 @@ const PushEnrollmentsInput = builder.inputType('PushEnrollmentsInput', {
       description: 'Push to nobody; only answer how many and which it would be.',
     }),
     idempotencyKey: t.string({
-      description: 'A key of your own for this request: the same key is done once, within 24 hours.',
+      description:
+        'A key of your own for this request: the same key is done once, within 24 hours.',
     }),
   }),
 });

@@ -13,7 +13,8 @@ export function createDump(log: Log): Dump {
   return ({ direction, kind, message, answer }) => {
     const asked = read(message);
     if (direction === 'in') {
-      const masked = kind === 'check-in' ? redactCheckIn : (value: PlistValue) => redact(value, null, 'result');
+      const masked =
+        kind === 'check-in' ? redactCheckIn : (value: PlistValue) => redact(value, null, 'result');
       log.info({ direction, kind, plist: show(asked, masked, message) }, 'dump');
       return;
     }

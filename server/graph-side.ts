@@ -49,9 +49,7 @@ export function graphSide(parts: {
     events,
     open: {
       commandBody: ({ bytes, commandUuid, tenantId, sealed }) =>
-        sealed
-          ? keyring.open(commandBodyPlace(tenantId, commandUuid), bytes)
-          : Buffer.from(bytes),
+        sealed ? keyring.open(commandBodyPlace(tenantId, commandUuid), bytes) : Buffer.from(bytes),
       result: ({ bytes, enrollmentId, commandUuid }) =>
         keyring.open(resultPlace(enrollmentId, commandUuid), bytes),
     },

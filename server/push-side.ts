@@ -44,11 +44,11 @@ export function pushSide(ctx: MdmContext, settings: Settings, metrics: Metrics):
     metrics,
   });
   const push: MdmContext & PushContext = { ...ctx, apns, random: Math.random, identities };
-  const jobs = startJobs(
-    ctx.graph,
-    new Map([[pushJobKind, (job) => runPushJob(push, job)]]),
-    { clock, log, committed: ctx.committed },
-  );
+  const jobs = startJobs(ctx.graph, new Map([[pushJobKind, (job) => runPushJob(push, job)]]), {
+    clock,
+    log,
+    committed: ctx.committed,
+  });
 
   const stopping = new AbortController();
   let cancel = clock.setTimer(dueEveryMs, look);

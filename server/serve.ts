@@ -195,7 +195,8 @@ async function open(
     ]),
     log,
     async (http) => {
-      if (devices.authProxy === null || !http.path.startsWith(devices.authProxy.prefix)) return false;
+      if (devices.authProxy === null || !http.path.startsWith(devices.authProxy.prefix))
+        return false;
       await devices.authProxy.handle(http);
       return true;
     },

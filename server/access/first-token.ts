@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ClientBase } from 'pg';
 import { StartupError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import { scopes } from '../model/viewer.ts';
+import { everyScope } from './viewer-of-token.ts';
 import { hashToken, newToken } from '../secrets/token.ts';
 import { ensureToken, hasTokens } from '../store/first-token.ts';
 
@@ -27,12 +27,16 @@ export async function ensureFirstToken(
   teller: TokenTeller,
 ): Promise<void> {
   if (configured !== null) {
-    await ensureToken(client, { name: 'admin', sha256: hashToken(configured), scopes });
+    await ensureToken(client, {
+      name: 'admin',
+      sha256: hashToken(configured),
+      scopes: [everyScope],
+    });
     return;
   }
   if (await hasTokens(client)) return;
   const token = newToken();
-  await ensureToken(client, { name: 'admin', sha256: hashToken(token), scopes });
+  await ensureToken(client, { name: 'admin', sha256: hashToken(token), scopes: [everyScope] });
   tell(token, teller);
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../model/clock.ts';
-import type { Scope, TenantId, Viewer } from '../model/viewer.ts';
+import type { TenantId, Viewer } from '../model/viewer.ts';
 import { hashToken, newToken } from '../secrets/token.ts';
 import type { StoredToken } from '../store/tokens.ts';
 import { Unauthenticated } from './unauthenticated.ts';
@@ -85,7 +85,7 @@ function bearer(authorization: string | null | undefined): string | null {
 /** A token as it is asked for. */
 export interface NewToken {
   readonly name: string;
-  readonly scopes: readonly Scope[];
+  readonly scopes: readonly string[];
   readonly tenant: TenantId | null;
   readonly expiresAt: Date | null;
 }

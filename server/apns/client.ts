@@ -117,7 +117,12 @@ export function createApns(options: ApnsOptions): Apns {
     }
     if (stopping) return transient(apnsId, 'stopping');
     if (identity === null) {
-      return { kind: 'no-certificate', status: null, reason: 'no certificate for the topic', apnsId };
+      return {
+        kind: 'no-certificate',
+        status: null,
+        reason: 'no certificate for the topic',
+        apnsId,
+      };
     }
     return poolFor(topic, identity, asked).push(request);
   }
@@ -144,9 +149,11 @@ function countIn(metrics: Metrics, topics: ReadonlyMap<string, Topic>) {
   const pushes = metrics.counter('graphmdm_apns_pushes_total', 'Pushes by what became of them', [
     'outcome',
   ]);
-  const seconds = metrics.histogram('graphmdm_apns_push_seconds', 'Time from a push to its outcome', [
-    'outcome',
-  ]);
+  const seconds = metrics.histogram(
+    'graphmdm_apns_push_seconds',
+    'Time from a push to its outcome',
+    ['outcome'],
+  );
   const sum = (figure: 'connections' | 'open' | 'waiting') => () =>
     [...topics.values()].reduce((total, { pool }) => total + pool.figures()[figure], 0);
   metrics.gauge('graphmdm_apns_connections', 'Connections to Apple', sum('connections'));

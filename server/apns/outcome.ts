@@ -100,6 +100,9 @@ export function transient(
 }
 
 /** The outcome of a push that is not sent because its topic's certificate is known to be refused. */
-export function certificateRefused(apnsId: string, problem: CertificateProblem): CertificateRefused {
+export function certificateRefused(
+  apnsId: string,
+  problem: CertificateProblem,
+): CertificateRefused {
   return { kind: 'certificate-refused', status: null, reason: problem, apnsId, problem };
 }

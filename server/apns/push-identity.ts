@@ -31,6 +31,9 @@ export function secureContextOf(identity: PushIdentity, ca: string | undefined):
     });
   } catch {
     // OpenSSL's own words may quote the input.
-    throw new CertificateError('unusable', 'the push certificate and its key cannot be used for TLS');
+    throw new CertificateError(
+      'unusable',
+      'the push certificate and its key cannot be used for TLS',
+    );
   }
 }

@@ -88,7 +88,8 @@ export function createTopicPool(options: PoolOptions, first: PushIdentity): Topi
     const { apnsId } = push.request;
     if (end.kind === 'answered') {
       const outcome = outcomeOf(end.answer, apnsId, clock.now());
-      if (outcome.kind === 'certificate-refused') refuse(line.shown, outcome.problem, outcome.reason);
+      if (outcome.kind === 'certificate-refused')
+        refuse(line.shown, outcome.problem, outcome.reason);
       else if (line.shown === identity) breaker.answered();
       // A server that says so takes no more, whether or not a GOAWAY follows.
       if (outcome.kind === 'transient' && outcome.reason === 'Shutdown') line.session.drain();
@@ -168,7 +169,10 @@ export function createTopicPool(options: PoolOptions, first: PushIdentity): Topi
     if (problem !== null) refuse(shown, problem, why);
     else if (shown === identity && stopped === null) {
       breaker.failed();
-      log.warn({ why, failures: breaker.failures(), waitMs: breaker.wait() }, 'no connection to Apple');
+      log.warn(
+        { why, failures: breaker.failures(), waitMs: breaker.wait() },
+        'no connection to Apple',
+      );
     }
   }
 

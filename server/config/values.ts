@@ -107,7 +107,8 @@ export const network = parsed<string>((text) => {
   const [address = '', bits, ...more] = text.split('/');
   const family = isIP(address);
   const size = bits === undefined ? 0 : Number(bits);
-  if (family === 0 || more.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits))) return null;
+  if (family === 0 || more.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits)))
+    return null;
   return size <= (family === 4 ? 32 : 128) ? text : null;
 });
 

@@ -53,12 +53,20 @@ export function createDmUpstream(options: DmUpstreamOptions): DeclarativeUpstrea
       body = Buffer.from(await response.arrayBuffer());
     } catch (error) {
       log.error({ err: error, ...fields }, 'declarative-management upstream did not answer');
-      throw new Refusal(502, 'dm-unreachable', 'the declarative-management upstream did not answer');
+      throw new Refusal(
+        502,
+        'dm-unreachable',
+        'the declarative-management upstream did not answer',
+      );
     }
     const { status } = response;
     if (status !== 200 && !(status === 404 && request.endpoint.startsWith('declaration/'))) {
       log.error({ status, ...fields }, 'declarative-management upstream refused');
-      throw new Refusal(502, 'dm-refused', `the declarative-management upstream answered ${status}`);
+      throw new Refusal(
+        502,
+        'dm-refused',
+        `the declarative-management upstream answered ${status}`,
+      );
     }
     if (receiveHmacKey !== null) demandSignature(response, body, receiveHmacKey);
     if (status === 200 && body.length === 0) return null;
@@ -70,7 +78,11 @@ function demandSignature(response: Response, body: Buffer, key: string): void {
   const wanted = Buffer.from(hmacSignature(key, body));
   const given = Buffer.from(response.headers.get('X-Hmac-Signature') ?? '');
   if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
-    throw new Refusal(502, 'dm-hmac', "the upstream's answer is not signed with --dm-recv-hmac-key");
+    throw new Refusal(
+      502,
+      'dm-hmac',
+      "the upstream's answer is not signed with --dm-recv-hmac-key",
+    );
   }
 }
 

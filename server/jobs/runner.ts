@@ -43,7 +43,10 @@ export function startJobs(
   }: { readonly clock: Clock; readonly log: Log; readonly committed: () => void },
 ): JobRunner {
   const holder = randomUUID();
-  const running = new Map<string, { readonly end: AbortController; readonly done: Promise<void> }>();
+  const running = new Map<
+    string,
+    { readonly end: AbortController; readonly done: Promise<void> }
+  >();
   let stopped = false;
   let looking: Promise<void> | null = null;
   let lookAgain = false;

@@ -55,7 +55,8 @@ export function readPkcs12Pair(file: Buffer, password: string | null, path: Path
     return matched(certificates, key, path);
   } catch (error) {
     // Said of "the file" there; here it has a place in the caller's input.
-    if (error instanceof ValidationError) throw new ValidationError(error.code, error.message, path);
+    if (error instanceof ValidationError)
+      throw new ValidationError(error.code, error.message, path);
     throw error;
   }
 }
@@ -86,11 +87,7 @@ export function readPrivateKey(pem: string, password: string | null, path: Path)
 }
 
 /** Finds the certificate that a key belongs to. @throws {ValidationError} there is none */
-export function matched(
-  certificates: readonly Certificate[],
-  key: KeyObject,
-  path: Path,
-): KeyPair {
+export function matched(certificates: readonly Certificate[], key: KeyObject, path: Path): KeyPair {
   const certificate = certificates.find((each) => belongs(each, key));
   if (certificate === undefined) {
     throw new ValidationError(
@@ -167,7 +164,8 @@ function keyIn(blocks: readonly PemBlock[], password: string | null, path: Path)
   if (another !== undefined) {
     throw new ValidationError('SEVERAL_KEYS', 'There is more than one private key.', path);
   }
-  const encrypted = block.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type:.*ENCRYPTED/m.test(block.text);
+  const encrypted =
+    block.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type:.*ENCRYPTED/m.test(block.text);
   if (encrypted && (password === null || password === '')) {
     throw new ValidationError(
       'PASSWORD_REQUIRED',

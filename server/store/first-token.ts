@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientBase } from 'pg';
-import type { Scope } from '../model/viewer.ts';
 
 /** Whether any API token was ever made. */
 export async function hasTokens(client: ClientBase): Promise<boolean> {
@@ -14,7 +13,7 @@ export async function hasTokens(client: ClientBase): Promise<boolean> {
  */
 export async function ensureToken(
   client: ClientBase,
-  token: { readonly name: string; readonly sha256: Buffer; readonly scopes: readonly Scope[] },
+  token: { readonly name: string; readonly sha256: Buffer; readonly scopes: readonly string[] },
 ): Promise<void> {
   await client.query(
     `insert into api_token (id, tenant_id, name, sha256, scopes) values ($1, null, $2, $3, $4)

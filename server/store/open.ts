@@ -113,7 +113,8 @@ export function connect(
  */
 async function prepareHot(client: ClientBase): Promise<void> {
   await client.query(
-    'set statement_timeout = 2000; set enable_seqscan = off; set plan_cache_mode = force_generic_plan',
+    'set statement_timeout = 2000; set enable_seqscan = off; set enable_bitmapscan = off; ' +
+      'set plan_cache_mode = force_generic_plan',
   );
 }
 

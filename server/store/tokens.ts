@@ -95,3 +95,11 @@ function tokenOf(row: Row): StoredToken {
     expiresAt: row.expires_at,
   };
 }
+
+/** All tokens that are still good, the oldest first. */
+export async function listTokens(db: Queryable): Promise<readonly StoredToken[]> {
+  const result = await db.query<Row>(
+    `select ${columns} from api_token where ${isGood} order by created_at, id`,
+  );
+  return result.rows.map(tokenOf);
+}

@@ -1,6 +1,9 @@
 import { generateKeyPairSync, createPrivateKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { makePushAuthority, makePushCertificate } from '../../clients/simulator/apns/push-certificates.ts';
+import {
+  makePushAuthority,
+  makePushCertificate,
+} from '../../clients/simulator/apns/push-certificates.ts';
 import { everyNth } from '../../clients/simulator/apns/script.ts';
 import type { PushIdentity } from '../../server/apns/push-identity.ts';
 import { pushEach } from '../../server/apns/push-each.ts';
@@ -138,7 +141,11 @@ describe('a certificate that is not taken', () => {
 
   it('as the data of a GOAWAY say stops the topic', async () => {
     const { apns, standIn } = await pushService();
-    standIn.rules.push(() => ({ do: 'goaway', last: 'before', reason: 'BadCertificateEnvironment' }));
+    standIn.rules.push(() => ({
+      do: 'goaway',
+      last: 'before',
+      reason: 'BadCertificateEnvironment',
+    }));
     expect(await apns.push(aPush())).toMatchObject({
       kind: 'certificate-refused',
       problem: 'bad-environment',
@@ -162,7 +169,10 @@ describe('a certificate that is not taken', () => {
     const service = await pushService();
     const { certificate } = await makePushCertificate(service.standIn.authority, topic);
     const foreign = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
-    for (const [version, key] of [['2', foreign], ['3', 'no key']] as const) {
+    for (const [version, key] of [
+      ['2', foreign],
+      ['3', 'no key'],
+    ] as const) {
       service.identity = { version, certificate, key };
       expect(await service.apns.push(aPush())).toMatchObject({
         kind: 'certificate-refused',

@@ -150,7 +150,10 @@ describe('no connection', () => {
   });
 
   it('comes of a server that says nothing within 30 seconds', async () => {
-    const silent = createServer((socket) => void socket.on('error', () => {})).listen(0, 'localhost');
+    const silent = createServer((socket) => void socket.on('error', () => {})).listen(
+      0,
+      'localhost',
+    );
     await once(silent, 'listening');
     onTestFinished(() => void silent.close());
     const address = silent.address();

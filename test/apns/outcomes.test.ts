@@ -35,16 +35,21 @@ describe('the outcome of a push', () => {
     });
   });
 
-  it.each(documentedReasons)('says %i %s with its kind, status and reason', async (status, reason) => {
-    const { apns, standIn } = await pushService();
-    standIn.rules.push(() => ({ do: 'refuse', reason }));
-    const outcome = await apns.push(aPush());
-    expect(outcome).toMatchObject({ kind: kinds[reason] ?? 'rejected', status, reason });
-    expect(outcome.apnsId).toMatch(/^[\da-f-]{36}$/);
-    expect(isRetryable(outcome)).toBe(status === 429 || status >= 500 || reason === 'IdleTimeout');
-    expect(stopsTopic(outcome)).toBe(outcome.kind === 'certificate-refused');
-    expect(isAboutToken(outcome)).toBe(status === 410 || reason === 'BadDeviceToken');
-  });
+  it.each(documentedReasons)(
+    'says %i %s with its kind, status and reason',
+    async (status, reason) => {
+      const { apns, standIn } = await pushService();
+      standIn.rules.push(() => ({ do: 'refuse', reason }));
+      const outcome = await apns.push(aPush());
+      expect(outcome).toMatchObject({ kind: kinds[reason] ?? 'rejected', status, reason });
+      expect(outcome.apnsId).toMatch(/^[\da-f-]{36}$/);
+      expect(isRetryable(outcome)).toBe(
+        status === 429 || status >= 500 || reason === 'IdleTimeout',
+      );
+      expect(stopsTopic(outcome)).toBe(outcome.kind === 'certificate-refused');
+      expect(isAboutToken(outcome)).toBe(status === 410 || reason === 'BadDeviceToken');
+    },
+  );
 
   it('of a 410 says since when Apple knows', async () => {
     const { apns, standIn } = await pushService();
@@ -80,7 +85,10 @@ describe('the outcome of a push', () => {
   );
 
   it('of a 410 without a usable timestamp has none', () => {
-    for (const body of ['{"reason":"Unregistered"}', '{"reason":"Unregistered","timestamp":1e300}']) {
+    for (const body of [
+      '{"reason":"Unregistered"}',
+      '{"reason":"Unregistered","timestamp":1e300}',
+    ]) {
       const answer = { status: 410, headers: {}, body: Buffer.from(body) };
       expect(outcomeOf(answer, randomUUID(), new Date())).toMatchObject({ since: null });
     }
@@ -89,7 +97,10 @@ describe('the outcome of a push', () => {
   it('is "no-certificate" when there is none for the topic', async () => {
     const service = await pushService();
     service.identity = null;
-    expect(await service.apns.push(aPush())).toMatchObject({ kind: 'no-certificate', status: null });
+    expect(await service.apns.push(aPush())).toMatchObject({
+      kind: 'no-certificate',
+      status: null,
+    });
     expect(service.standIn.connections()).toBe(0);
   });
 
@@ -135,7 +146,9 @@ describe('a push', () => {
     expect(await kindOf(foreign)).toBe('device-token-not-for-topic');
     expect(await kindOf(aPush())).toBe('bad-device-token');
     expect(await kindOf(aPush({ token: Buffer.from('short') }))).toBe('bad-device-token');
-    expect(await kindOf(aPush({ topic: 'com.apple.mgmt.External.wrong' }))).toBe('topic-disallowed');
+    expect(await kindOf(aPush({ topic: 'com.apple.mgmt.External.wrong' }))).toBe(
+      'topic-disallowed',
+    );
     expect(await kindOf(aPush({ token: Buffer.alloc(0) }))).toBe('rejected');
     expect(await kindOf(aPush({ pushMagic: 'x'.repeat(5000) }))).toBe('rejected');
     expect(standIn.refusals).toEqual([

@@ -103,6 +103,6 @@ const blank: NumberedEvent = {
   commandKey: null,
   commandUuid: null,
   checkInId: null,
-    jobId: null,
+  jobId: null,
   data: {},
 };

@@ -78,11 +78,17 @@ export async function createPushCertificateRequest(
       },
       async () => {
         await insertRequest(client, fresh, { actor: viewer.actor, at: now });
-        await appendAudit(client, viewer, 'createPushCertificateRequest', currentTraceId() ?? null, {
-          requestId: fresh.id,
-          commonName,
-          route: route.kind,
-        });
+        await appendAudit(
+          client,
+          viewer,
+          'createPushCertificateRequest',
+          currentTraceId() ?? null,
+          {
+            requestId: fresh.id,
+            commonName,
+            route: route.kind,
+          },
+        );
         return { requestId: fresh.id };
       },
       (answer) => stored.parse(answer),

@@ -81,7 +81,9 @@ export async function storePushCertificate(
   const version = await putPushCertificate(client, {
     topic,
     tenantId,
-    certificate: [certificate, ...checked.chain].map(({ der }) => writePem('CERTIFICATE', der)).join(''),
+    certificate: [certificate, ...checked.chain]
+      .map(({ der }) => writePem('CERTIFICATE', der))
+      .join(''),
     key: ctx.keyring.seal(pushKeyPlace(topic), Buffer.from(checked.keyPem)),
     subject: formatName(certificate.subjectDer),
     issuer: formatName(certificate.issuerDer),

@@ -61,7 +61,12 @@ export async function uploadPushCertificate(
         mutation: 'uploadPushCertificate',
         key: input.idempotencyKey,
         // The certificate stands for its key, too: nothing of the secret goes into what is kept.
-        input: { certificate: sha256Of(pair.certificate.der).toString('hex'), renews, newTopic, force },
+        input: {
+          certificate: sha256Of(pair.certificate.der).toString('hex'),
+          renews,
+          newTopic,
+          force,
+        },
       },
       () => storePushCertificate(ctx, client, viewer, checked, input, 'uploadPushCertificate'),
       (answer) => storedUpload.parse(answer),

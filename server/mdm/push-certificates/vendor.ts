@@ -59,7 +59,9 @@ export function readVendor(input: VendorInput, now: Date): Vendor {
       at('certificate'),
     );
   }
-  const above = input.chain.flatMap((text, index) => readCertificates(text, at('chain', `${index}`)));
+  const above = input.chain.flatMap((text, index) =>
+    readCertificates(text, at('chain', `${index}`)),
+  );
   const chain = chainAbove(certificate, [...others, ...above]);
   const last = chain.at(-1) ?? certificate;
   if (!isSelfIssued(last)) {

@@ -6,10 +6,7 @@ import { sendPushes } from './send.ts';
 const pageSize = 500;
 
 /** Sends the pushes whose time has come: put off, tried before, or left behind by a dead process. */
-export async function pushDue(
-  ctx: MdmContext & PushContext,
-  signal: AbortSignal,
-): Promise<void> {
+export async function pushDue(ctx: MdmContext & PushContext, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const claimed = await claimDue(ctx.graph, pageSize);
     if (claimed.length === 0) return;

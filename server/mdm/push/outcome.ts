@@ -47,9 +47,7 @@ export function outcomeRow(
       const { since } = outcome;
       const outdated =
         since !== null && push.tokenUpdatedAt !== null && since <= push.tokenUpdatedAt;
-      return outdated
-        ? row('OUTDATED', later(attempts, null, random))
-        : row('UNREGISTERED', null);
+      return outdated ? row('OUTDATED', later(attempts, null, random)) : row('UNREGISTERED', null);
     }
     case 'bad-device-token':
       return row('BAD_DEVICE_TOKEN', null);

@@ -56,9 +56,7 @@ export async function runPushJob(ctx: MdmContext & PushContext, job: PushJob): P
   const command = commandInput.safeParse(job.input);
   const selection: PushSelection = command.success ? command.data : targetsInput.parse(job.input);
   // Work that is queued must be pushed for after it is; a mere push is served by one a moment ago.
-  const since = command.success
-    ? job.startedAt
-    : new Date(job.startedAt.getTime() - sameMoment);
+  const since = command.success ? job.startedAt : new Date(job.startedAt.getTime() - sameMoment);
 
   async function* pages(): AsyncGenerator<ClaimedPush> {
     let after: string | null = cursorShape.parse(job.cursor)?.after ?? '0';

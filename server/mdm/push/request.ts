@@ -74,7 +74,8 @@ export async function pushEnrollments(
       },
       async () => {
         const { count, sample } = await previewTargets(client, targets, viewer.tenant);
-        const refused = 'ids' in targets ? await refusedIds(client, targets.ids, viewer.tenant) : [];
+        const refused =
+          'ids' in targets ? await refusedIds(client, targets.ids, viewer.tenant) : [];
         if (count === 0 && refused.length > 0 && refused.every((one) => !one.known)) {
           throw new NotFoundError('UNKNOWN_ENROLLMENT', 'None of these enrolments exists.', [
             'input',

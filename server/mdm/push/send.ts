@@ -56,7 +56,9 @@ export async function sendPushes(
 
   async function write(rows: readonly PushOutcomeRow[]): Promise<void> {
     const { tellAccepted: accepted, jobId } = options;
-    const inOrder = rows.toSorted((a, b) => Number(BigInt(a.enrollmentKey) - BigInt(b.enrollmentKey)));
+    const inOrder = rows.toSorted((a, b) =>
+      Number(BigInt(a.enrollmentKey) - BigInt(b.enrollmentKey)),
+    );
     try {
       await keepOutcomes(ctx.graph, inOrder, { accepted, jobId });
       const failed = rows.filter(isFailure).length;
@@ -95,7 +97,11 @@ function readyToSend(ctx: MdmContext & PushContext, push: ClaimedPush): Sendable
     return unsent(push, 'NO_PUSH_DATA', 'no TokenUpdate was received yet');
   }
   if (push.deadToken !== null) {
-    return unsent(push, push.deadToken, 'the device has not sent a new token since Apple refused this');
+    return unsent(
+      push,
+      push.deadToken,
+      'the device has not sent a new token since Apple refused this',
+    );
   }
   if (certificateVersion === null) {
     return unsent(push, 'NO_CERTIFICATE', `no push certificate was uploaded for ${topic}`);

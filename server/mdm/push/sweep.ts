@@ -16,10 +16,7 @@ const restMs = 3_600_000;
  * off included, or that have been silent for a day are pushed to. Small pages, spread over the day, so
  * that Apple and the devices never see the whole fleet at once.
  */
-export async function pushSweep(
-  ctx: MdmContext & PushContext,
-  signal: AbortSignal,
-): Promise<void> {
+export async function pushSweep(ctx: MdmContext & PushContext, signal: AbortSignal): Promise<void> {
   const stretch = await withTransaction(ctx.graph, (client) => takeSweepStretch(client, 'push'));
 
   async function* pages(): AsyncGenerator<ClaimedPush> {

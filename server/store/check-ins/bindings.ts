@@ -142,10 +142,7 @@ values ('CertificateReplaced', $4, $3, $5, $1,
 }
 
 /** The id of the device that a certificate is bound to now, as its current or its pending one. */
-export async function enrollmentOfCertificate(
-  pool: Pool,
-  sha256: Buffer,
-): Promise<string | null> {
+export async function enrollmentOfCertificate(pool: Pool, sha256: Buffer): Promise<string | null> {
   const result = await pool.query<{ id: string }>({
     name: 'enrollment-of-certificate',
     text: `

@@ -73,5 +73,8 @@ export async function findRequest(
 
 /** Notes that a request has its certificate. */
 export async function completeRequest(client: PoolClient, id: string, at: Date): Promise<void> {
-  await client.query('update push_certificate_request set completed_at = $2 where id = $1', [id, at]);
+  await client.query('update push_certificate_request set completed_at = $2 where id = $1', [
+    id,
+    at,
+  ]);
 }

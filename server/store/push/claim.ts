@@ -120,7 +120,8 @@ function sourceOf(selection: PushSelection, values: unknown[]): string {
           or exists (select 1 from queue_entry q where q.enrollment_key = e.key))`;
   }
   const { targets, tenant } = selection;
-  const filter = 'ids' in targets ? { ids: targets.ids } : 'filter' in targets ? targets.filter : {};
+  const filter =
+    'ids' in targets ? { ids: targets.ids } : 'filter' in targets ? targets.filter : {};
   const channels = 'ids' in targets ? 'ALL' : targets.channels;
   const condition = compileEnrollmentFilter(filter, { tenant, channels }, values.length + 1);
   values.push(...condition.values);
