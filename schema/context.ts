@@ -3,6 +3,7 @@ import type { redact } from '../server/catalogue/redact.ts';
 import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-types.ts';
 import type { JobAction } from '../server/mdm/jobs/control.ts';
 import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
+import type { PushCertificateUseCases } from '../server/mdm/push-certificates/use-cases.ts';
 import type { UnenrollInput, UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';
 import type { EventFilter, NumberedEvent } from '../server/model/events.ts';
 import type { Log } from '../server/model/log.ts';
@@ -55,7 +56,7 @@ export interface OpenSealed {
 }
 
 /** The writes that the graph offers. They throw the errors of `server/model/errors.ts`. */
-export interface UseCases {
+export interface UseCases extends PushCertificateUseCases {
   enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
   unenroll(viewer: Viewer, input: UnenrollInput): Promise<UnenrollResult>;
   pushEnrollments(viewer: Viewer, input: PushEnrollmentsInput): Promise<PushEnrollmentsAnswer>;
@@ -70,6 +71,8 @@ export interface GraphServices {
   readonly useCases: UseCases;
   readonly events: EventSource;
   readonly open: OpenSealed;
+  /** The server's time. */
+  now(): Date;
   readonly plist: {
     parse(bytes: Buffer): PlistValue;
     build(value: PlistValue): Buffer;

@@ -3,6 +3,7 @@ import type { Page, Stretch } from '../server/store/read/keyset.ts';
 import { emptyPage } from '../server/store/read/keyset.ts';
 import { batched } from './batch.ts';
 import { builder } from './builder.ts';
+import type { GraphContext } from './context.ts';
 import { EnrollmentKindEnum, enrollmentKindOf } from './enrollment-kind.ts';
 import {
   type EnrollmentQuery,
@@ -25,18 +26,34 @@ export const enrollmentCursor = cursorCodec<string>(
   ([id]) => id ?? null,
 );
 
-type DeviceFact =
-  | 'serialNumber'
-  | 'deviceName'
-  | 'model'
-  | 'modelName'
-  | 'productName'
-  | 'osVersion';
+const deviceFacts = {
+  serialNumber: true,
+  deviceName: true,
+  model: true,
+  modelName: true,
+  productName: true,
+  osVersion: true,
+} as const;
 
-/** What a user channel shows of its device, which has it in its own row. */
-function deviceFact<Name extends DeviceFact>(name: Name) {
-  const own = { [name]: true } as Record<Name, true>;
-  return { ...own, device: { select: own } };
+type DeviceFact = keyof typeof deviceFacts;
+
+/** What a user channel shows of its device, which alone was told it. */
+function deviceFact(name: DeviceFact) {
+  return {
+    nullable: true,
+    select: { [name]: true } as Record<DeviceFact, true>,
+    async resolve(
+      row: Pick<EnrollmentRow, DeviceFact | 'deviceKey'>,
+      _args: object,
+      context: GraphContext,
+    ): Promise<string | null> {
+      if (row.deviceKey === null) return row[name];
+      const device = await linkEnrollment(context, row.deviceKey, {
+        select: { key: true, ...deviceFacts },
+      });
+      return device?.[name] ?? null;
+    },
+  } as const;
 }
 
 export const Enrollment = builder.prismaInterface('Enrollment', {
@@ -59,40 +76,28 @@ export const Enrollment = builder.prismaInterface('Enrollment', {
       resolve: ({ kind }) => enrollmentKindOf(kind),
     }),
     serialNumber: t.string({
-      nullable: true,
+      ...deviceFact('serialNumber'),
       description: "The device's serial number.",
-      select: deviceFact('serialNumber'),
-      resolve: ({ serialNumber, device }) => serialNumber ?? device?.serialNumber ?? null,
     }),
     deviceName: t.string({
-      nullable: true,
+      ...deviceFact('deviceName'),
       description: 'The name that the device told when it enrolled.',
-      select: deviceFact('deviceName'),
-      resolve: ({ deviceName, device }) => deviceName ?? device?.deviceName ?? null,
     }),
     model: t.string({
-      nullable: true,
+      ...deviceFact('model'),
       description: "The device's model, such as `MacBookPro`.",
-      select: deviceFact('model'),
-      resolve: ({ model, device }) => model ?? device?.model ?? null,
     }),
     modelName: t.string({
-      nullable: true,
+      ...deviceFact('modelName'),
       description: "The device's model as people know it, such as `MacBook Pro`.",
-      select: deviceFact('modelName'),
-      resolve: ({ modelName, device }) => modelName ?? device?.modelName ?? null,
     }),
     productName: t.string({
-      nullable: true,
+      ...deviceFact('productName'),
       description: "The device's product name, such as `MacBookPro18,3`.",
-      select: deviceFact('productName'),
-      resolve: ({ productName, device }) => productName ?? device?.productName ?? null,
     }),
     osVersion: t.string({
-      nullable: true,
+      ...deviceFact('osVersion'),
       description: "Version of the device's operating system, as told when it enrolled.",
-      select: deviceFact('osVersion'),
-      resolve: ({ osVersion, device }) => osVersion ?? device?.osVersion ?? null,
     }),
     topic: t.exposeString('topic', { nullable: true, description: 'The topic it is pushed on.' }),
     enabled: t.exposeBoolean('enabled', {

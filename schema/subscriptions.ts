@@ -28,6 +28,11 @@ import {
   EnrollmentReEnrolled,
   EnrollmentTokenUpdated,
 } from './event-enrollment.ts';
+import {
+  PushCertificateExpired,
+  PushCertificateExpiring,
+  PushCertificateUploaded,
+} from './event-push-certificate.ts';
 import { JobProgressed, PushAccepted, PushFailed, PushTopicStopped } from './event-push.ts';
 import { isUuid, jobIdOf } from './job.ts';
 import { liveStream, type StreamEnd } from './live-stream.ts';
@@ -57,6 +62,9 @@ const EventStreamItem = builder.unionType('EventStreamItem', {
     PushAccepted,
     PushFailed,
     PushTopicStopped,
+    PushCertificateUploaded,
+    PushCertificateExpiring,
+    PushCertificateExpired,
     JobProgressed,
     Checkpoint,
   ],

@@ -9,6 +9,7 @@ import type { Handler } from './http/app.ts';
 import type { MdmContext } from './mdm/context.ts';
 import { controlJob } from './mdm/jobs/control.ts';
 import { pushEnrollments } from './mdm/push/request.ts';
+import { pushCertificateUseCases } from './mdm/push-certificates/use-cases.ts';
 import { commandBodyPlace, resultPlace } from './mdm/queue/deliver.ts';
 import { enqueueCommand } from './mdm/queue/enqueue.ts';
 import { unenroll } from './mdm/unenroll/unenroll.ts';
@@ -45,8 +46,10 @@ export function graphSide(parts: {
       unenroll: (viewer, input) => unenroll(ctx, viewer, input),
       pushEnrollments: (viewer, input) => pushEnrollments(ctx, viewer, input),
       controlJob: (viewer, action, jobId) => controlJob(ctx, viewer, action, jobId),
+      ...pushCertificateUseCases(ctx),
     },
     events,
+    now: () => clock.now(),
     open: {
       commandBody: ({ bytes, commandUuid, tenantId, sealed }) =>
         sealed ? keyring.open(commandBodyPlace(tenantId, commandUuid), bytes) : Buffer.from(bytes),

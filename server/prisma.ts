@@ -16,6 +16,8 @@ export function openPrisma(pool: Pool): PrismaClient {
       strayReport: { result: true },
       enrollment: { pushMagic: true, unlockToken: true, bootstrapToken: true },
       deviceCertificate: { der: true },
+      pushCertificate: { key: true },
+      pushCertificateRequest: { key: true, encryptionKey: true },
     },
   });
 }

@@ -12,6 +12,7 @@ import type { TlsFiles } from './http/tls.ts';
 import { startRecurring } from './jobs/every.ts';
 import { createLastSeen } from './mdm/last-seen.ts';
 import type { MdmContext } from './mdm/context.ts';
+import { createExpiryWatch, expiryEvery } from './mdm/push-certificates/expiry.ts';
 import { endExpiredCommands } from './mdm/queue/expiry.ts';
 import { sweep } from './mdm/retention/sweep.ts';
 import { type Clock, systemClock } from './model/clock.ts';
@@ -162,6 +163,11 @@ async function open(
         run: (signal) => sweep(database.graph, retention, signal),
       },
       ...push.tasks,
+      {
+        name: 'push certificate expiry',
+        every: expiryEvery,
+        run: createExpiryWatch(ctx, metrics),
+      },
       { name: 'expiry', every: 15, run: (signal) => endExpiredCommands(ctx, signal) },
     ],
     { clock, log },

@@ -103,6 +103,14 @@ export function createApns(options: ApnsOptions): Apns {
     return known.pool;
   }
 
+  /** The certificate was removed: what it has sent is still heard of. */
+  function forget(topic: string, asked: number): void {
+    const known = topics.get(topic);
+    if (known === undefined || asked < known.asked) return;
+    topics.delete(topic);
+    void known.pool.stop();
+  }
+
   async function push(request: PushRequest): Promise<PushOutcome> {
     const { topic, apnsId } = request;
     if (stopping) return transient(apnsId, 'stopping');
@@ -112,11 +120,12 @@ export function createApns(options: ApnsOptions): Apns {
     try {
       identity = await certificateFor(topic);
     } catch (error) {
-      log.error({ topic, error }, 'the push certificate cannot be read');
+      log.error({ err: error, topic }, 'the push certificate cannot be read');
       return transient(apnsId, 'the push certificate cannot be read');
     }
     if (stopping) return transient(apnsId, 'stopping');
     if (identity === null) {
+      forget(topic, asked);
       return {
         kind: 'no-certificate',
         status: null,

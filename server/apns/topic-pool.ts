@@ -42,7 +42,7 @@ export interface TopicPool {
   use(identity: PushIdentity): void;
   /** Turns away what waits, lets what was sent end, closes. */
   stop(): Promise<void>;
-  /** Closes at once: the fate of what was sent is unknown. */
+  /** Ends a `stop` that takes too long: the fate of what was sent is unknown. */
   abandon(): void;
   figures(): { readonly connections: number; readonly open: number; readonly waiting: number };
 }
@@ -219,6 +219,8 @@ export function createTopicPool(options: PoolOptions, first: PushIdentity): Topi
     },
     abandon() {
       for (const { session } of [...taking, ...leaving]) session.destroy('stopping');
+      // One that is still being opened is closed as soon as it is there.
+      stopped?.();
     },
     figures: () => ({
       connections: taking.size + leaving.size,

@@ -25,6 +25,9 @@ export const eventTypes = [
   'PushAccepted',
   'PushFailed',
   'PushTopicStopped',
+  'PushCertificateUploaded',
+  'PushCertificateExpiring',
+  'PushCertificateExpired',
   'JobProgressed',
 ] as const;
 

@@ -6,7 +6,8 @@ import { BerError } from '../protocol/cms/ber.ts';
 import type { Certificate } from '../protocol/cms/certificate.ts';
 import { publicKeyOf, readCertificate } from '../protocol/cms/certificate.ts';
 import type { Generation, IssuingGeneration } from './authority.ts';
-import { isValid, keyFits, withRegistrationAuthority } from './authority.ts';
+import { isValid, keyFits } from './authority.ts';
+import { withRegistrationAuthority } from './make-authority.ts';
 import { readPkcs12 } from './pkcs12.ts';
 
 /**

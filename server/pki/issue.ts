@@ -43,8 +43,8 @@ export interface RecordIssuance {
   begin(issuance: Issuance): Promise<void>;
   /**
    * Stores the certificate.
-   * @returns DER of the one that stands for this transaction: this, or one that a repeated request
-   *   of the same transaction and key stored just before
+   * @returns DER of the one that stands for this purpose (grant, transaction, key and renewed
+   *   certificate): this one, or a current one that a repeated request stored just before
    */
   finish(
     issued: Issuance & { readonly certificate: Buffer; readonly sha256: Buffer },

@@ -4,7 +4,7 @@ import type { CertificateRequest } from '../protocol/cms/certificate-request.ts'
 import type { PkiMessage } from '../protocol/scep/pki-message.ts';
 import type { DeviceAuthority } from './authority.ts';
 import { isValid, trustedCertificates } from './authority.ts';
-import type { Issue, Subscriber } from './issue.ts';
+import type { IssuancePurpose, Issue, Subscriber } from './issue.ts';
 import { keySha256, sha256 } from './issue.ts';
 import { keyProblem } from './key-policy.ts';
 import { ScepRefused } from './scep-refused.ts';
@@ -42,17 +42,11 @@ export async function enrol(
   const publicKeySha256 = keySha256(publicKey);
   const requesterKeySha256 = keySha256(signerKey);
   if (isIssuedBy(signer, trustedCertificates(authority, at))) {
-    const already = await renewedBefore(
-      transactionId,
-      requesterKeySha256,
-      publicKeySha256,
-      enrolling,
-    );
+    const renewalOf = sha256(signer.der);
+    const purpose = { transactionId, requesterKeySha256, grant: null, renewalOf };
+    const already = await renewedBefore(purpose, publicKeySha256, enrolling);
     if (already !== null) return already;
-    if (await mayRenew(signer, enrolling)) {
-      const renewalOf = sha256(signer.der);
-      return issue(subscriber, { transactionId, requesterKeySha256, grant: null, renewalOf });
-    }
+    if (await mayRenew(signer, enrolling)) return issue(subscriber, purpose);
   }
   if (messageType === 'RenewalReq') {
     throw new ScepRefused('badRequest', 'not signed with a current certificate of this authority');
@@ -91,14 +85,21 @@ function subscriberOf(
   return { subjectDer, publicKey, subjectAltName: names };
 }
 
-/** The reply to a renewal may be lost as well, and its old certificate retired since. */
+/**
+ * The reply to a renewal may be lost as well, and its old certificate retired since. Who renews with
+ * the old key names the old transaction too: so only renewals of this very certificate count.
+ */
 async function renewedBefore(
-  transactionId: string,
-  requesterKeySha256: Buffer,
+  {
+    transactionId,
+    requesterKeySha256,
+    renewalOf,
+  }: IssuancePurpose & { readonly renewalOf: Buffer },
   publicKeySha256: Buffer,
   { findIssued }: Enrolling,
 ): Promise<Buffer | null> {
-  const found = await findIssued.byTransaction(transactionId, requesterKeySha256);
+  const asked = { transactionId, requesterKeySha256, renewalOf };
+  const found = await findIssued.byTransaction(asked);
   if (found === null) return null;
   if (!found.publicKeySha256.equals(publicKeySha256)) {
     throw new ScepRefused('badRequest', 'the transaction was for another key');

@@ -21,7 +21,8 @@ export async function polledCertificate(
   findIssued: FindIssued,
 ): Promise<Buffer> {
   readOpened(content, readIssuerAndSubject);
-  const found = await findIssued.byTransaction(transactionId, keySha256(signerKey));
+  const requesterKeySha256 = keySha256(signerKey);
+  const found = await findIssued.byTransaction({ transactionId, requesterKeySha256 });
   if (found === null) throw new ScepRefused('badCertId', 'nothing was issued in this transaction');
   return found.certificate;
 }

@@ -2,21 +2,15 @@ import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import { BerError } from '../protocol/cms/ber.ts';
-import { writeCertsOnly } from '../protocol/cms/certs-only.ts';
 import type { CertRepOutcome } from '../protocol/scep/cert-rep.ts';
 import { writeCertRep } from '../protocol/scep/cert-rep.ts';
-import { writeCapabilities } from '../protocol/scep/capabilities.ts';
 import type { PkiMessage } from '../protocol/scep/pki-message.ts';
 import { readPkiMessage } from '../protocol/scep/pki-message.ts';
 import type { DeviceAuthority, IssuingGeneration, KeyHolder } from './authority.ts';
-import {
-  generationName,
-  issuingGenerations,
-  scepIdentity,
-  shownCertificates,
-} from './authority.ts';
+import { issuingGenerations, scepIdentity } from './authority.ts';
 import type { Issue, RecordIssuance } from './issue.ts';
 import { createIssue, sha256 } from './issue.ts';
+import { capabilitiesAnswer, certificatesAnswer, plain } from './scep-announce.ts';
 import { enrol } from './scep-enrol.ts';
 import { askedCertificate, polledCertificate } from './scep-lookup.ts';
 import { checkSigner, openMessage, readSignedRequest } from './scep-open.ts';
@@ -59,49 +53,17 @@ export function createScepResponder(options: ScepOptions): ScepResponder {
     const generations = issuingGenerations(options.authority(), at);
     const [newest] = generations;
     if (newest === undefined) return plain(503, 'There is no authority that issues here.');
-    switch (request.operation) {
+    switch (request.operation ?? '') {
       case 'GetCACaps':
-        return capabilities(policy);
+        return capabilitiesAnswer(policy);
       case 'GetCACert':
-        return authorityCertificates(named(request.message, generations) ?? newest);
+        return certificatesAnswer(request.message, [newest, ...generations.slice(1)]);
       case 'PKIOperation':
         return operate(request.message, service, [newest, ...generations.slice(1)], at);
       default:
         return plain(400, 'Unknown operation.');
     }
   };
-}
-
-function capabilities({ refuseSha1 = false }: ScepPolicy): ScepAnswer {
-  const body = writeCapabilities([
-    'POSTPKIOperation',
-    ...(refuseSha1 ? [] : (['SHA-1'] as const)),
-    'SHA-256',
-    'SHA-512',
-    'AES',
-    'DES3',
-    'SCEPStandard',
-    'Renewal',
-  ]);
-  return { status: 200, contentType: 'text/plain', body };
-}
-
-function named(
-  message: ScepRequest['message'],
-  generations: readonly IssuingGeneration[],
-): IssuingGeneration | undefined {
-  return generations.find((each) => generationName(each) === message);
-}
-
-function authorityCertificates(generation: IssuingGeneration): ScepAnswer {
-  const [only = Buffer.alloc(0), ...more] = shownCertificates(generation);
-  return more.length === 0
-    ? { status: 200, contentType: 'application/x-x509-ca-cert', body: only }
-    : {
-        status: 200,
-        contentType: 'application/x-x509-ca-ra-cert',
-        body: writeCertsOnly([only, ...more]),
-      };
 }
 
 async function operate(
@@ -181,7 +143,8 @@ async function certificateFor(
       return polledCertificate(message, signerKey, content, findIssued);
     case 'GetCert':
       return askedCertificate(message, content, findIssued, { authority, at });
-    default:
+    case 'GetCRL':
+    case 'CertRep':
       throw new ScepRefused('badRequest', `${message.messageType} is not served`);
   }
 }
@@ -198,8 +161,4 @@ function logged(
   fields: Readonly<Record<string, string>>,
 ) {
   return { messageType, transactionId, ...fields };
-}
-
-function plain(status: ScepAnswer['status'], text: string): ScepAnswer {
-  return { status, contentType: 'text/plain', body: Buffer.from(`${text}\n`) };
 }

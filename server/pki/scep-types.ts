@@ -32,7 +32,7 @@ export interface ChallengeUse {
 export type ChallengeVerdict =
   /** `grant` is recorded with what is issued, such as the invitation's id. */
   | { readonly outcome: 'granted'; readonly grant: string | null }
-  /** This transaction with this key got its certificate before (DER): it is sent again. */
+  /** This transaction with this key got its certificate before (DER), and it is still current: it is sent again. */
   | { readonly outcome: 'already'; readonly certificate: Buffer }
   /** `reason` is for the log: `unknown`, `expired`, `used`, `revoked`, `other-key`. */
   | { readonly outcome: 'refused'; readonly reason: string };
@@ -40,18 +40,29 @@ export type ChallengeVerdict =
 /**
  * Uses a challenge up, in one transaction with its count, and decides every race: exactly one key
  * wins a one-time challenge. The same challenge, transaction and key again, within the challenge's
- * life, is not another use: `already` once a certificate is recorded, before that `granted` again
- * (the process that was first may have died). The same transaction with another key is refused.
+ * life, is not another use: `already` while the certificate that it got is current (neither revoked
+ * nor past its end), and `granted` again as long as none is recorded (the process that was first may
+ * have died). The same challenge and transaction with another key is refused. Transaction ids are
+ * made from the key by most clients, so another challenge may bring the same pair: a use of its own.
  */
 export type CheckChallenge = (use: ChallengeUse) => Promise<ChallengeVerdict>;
 
 /** What the responder asks about certificates issued before. */
 export interface FindIssued {
-  /** What a transaction of that requester ended with: DER, and SHA-256 of its key. Null if nothing. */
-  byTransaction(
-    transactionId: string,
-    requesterKeySha256: Buffer,
-  ): Promise<{ readonly certificate: Buffer; readonly publicKeySha256: Buffer } | null>;
+  /**
+   * The newest certificate that a transaction ended with.
+   * @param asked.renewalOf  only renewals of the certificate with this SHA-256
+   * @returns null if there is none
+   */
+  byTransaction(asked: {
+    readonly transactionId: string;
+    readonly requesterKeySha256: Buffer;
+    readonly renewalOf?: Buffer;
+  }): Promise<{
+    /** DER. */
+    readonly certificate: Buffer;
+    readonly publicKeySha256: Buffer;
+  } | null>;
   /** Whether a certificate was issued by us and is not revoked. Its validity is not asked. */
   isCurrent(sha256: Buffer): Promise<boolean>;
   /** @param serial  lower-case hexadecimal @returns DER or null */

@@ -82,6 +82,19 @@ describe('another certificate', () => {
   });
 });
 
+describe('a certificate that is removed', () => {
+  it('closes its connections, and a new one is used at once', async () => {
+    const service = await pushService();
+    const { apns, standIn, identity } = service;
+    expect(await apns.push(aPush())).toMatchObject({ kind: 'accepted' });
+    service.identity = null;
+    expect(await apns.push(aPush())).toMatchObject({ kind: 'no-certificate' });
+    service.identity = identity;
+    expect(await apns.push(aPush())).toMatchObject({ kind: 'accepted' });
+    expect(standIn.connections()).toBe(2);
+  });
+});
+
 describe('a certificate that is not taken', () => {
   // The alerts of RFC 8446, 6.2.
   it.each([
@@ -119,7 +132,7 @@ describe('a certificate that is not taken', () => {
     expect(await apns.push(aPush())).toMatchObject({ kind: 'accepted' });
   });
 
-  it('because it has ended, or is from another authority, or names no topic, stops the topic', async () => {
+  it('because it has ended, or is from another authority, stops the topic', async () => {
     const authority = await makePushAuthority();
     const past = { notBefore: new Date('2020-01-01'), notAfter: new Date('2021-01-01') };
     const certificates = [

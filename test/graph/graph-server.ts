@@ -10,9 +10,12 @@ import { type Events, openEvents } from '../../server/events/open.ts';
 import { localWakeUps } from '../../server/events/wake-ups-local.ts';
 import { createGraphql } from '../../server/graphql/graphql.ts';
 import type { GraphqlSettings } from '../../server/graphql/settings.ts';
+import { controlJob } from '../../server/mdm/jobs/control.ts';
+import { pushEnrollments } from '../../server/mdm/push/request.ts';
 import { resultPlace, commandBodyPlace } from '../../server/mdm/queue/deliver.ts';
 import { enqueueCommand } from '../../server/mdm/queue/enqueue.ts';
 import type { MdmContext } from '../../server/mdm/context.ts';
+import { pushCertificateUseCases } from '../../server/mdm/push-certificates/use-cases.ts';
 import { unenroll } from '../../server/mdm/unenroll/unenroll.ts';
 import { systemClock } from '../../server/model/clock.ts';
 import { type Log, silentLog } from '../../server/model/log.ts';
@@ -81,10 +84,14 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     prisma: openPrisma(counted),
     lists: createLists(counted),
     events,
+    now: () => clock.now(),
     plist: { parse: parsePlist, build: buildPlist },
     useCases: {
       enqueueCommand: enqueueCommand.bind(null, mdm),
       unenroll: unenroll.bind(null, mdm),
+      pushEnrollments: pushEnrollments.bind(null, mdm),
+      controlJob: controlJob.bind(null, mdm),
+      ...pushCertificateUseCases(mdm),
     },
     open: {
       commandBody: ({ bytes, sealed, tenantId, commandUuid }) =>

@@ -5,12 +5,11 @@ import type { DeviceAuthority } from '../../server/pki/authority.ts';
 import {
   generationName,
   issuingGeneration,
-  makeGeneration,
   renewed,
-  restoreGeneration,
-  storeGeneration,
   trustedCertificates,
 } from '../../server/pki/authority.ts';
+import { makeGeneration } from '../../server/pki/make-authority.ts';
+import { restoreGeneration, storeGeneration } from '../../server/pki/stored-authority.ts';
 import { importExternal, importPem, importPkcs12 } from '../../server/pki/import-authority.ts';
 import { readCertificate } from '../../server/protocol/cms/certificate.ts';
 import type { Holder } from '../protocol/authority.ts';

@@ -38,16 +38,20 @@ export class IssuedMemory {
       known.uses -= 1;
       known.used.set(transactionId, key);
     }
-    const issued = this.#standing(transactionId, publicKeySha256);
+    const grant = `invitation ${challenge}`;
+    const issued = this.#standing({ transactionId, publicKeySha256, grant, renewalOf: null }, at);
     return issued
       ? { outcome: 'already', certificate: issued.certificate }
-      : { outcome: 'granted', grant: `invitation ${challenge}` };
+      : { outcome: 'granted', grant };
   };
 
   readonly findIssued: FindIssued = {
-    byTransaction: async (transactionId, requester) =>
-      this.issued.find(
-        (each) => each.transactionId === transactionId && each.requesterKeySha256.equals(requester),
+    byTransaction: async ({ transactionId, requesterKeySha256, renewalOf }) =>
+      this.issued.findLast(
+        (each) =>
+          each.transactionId === transactionId &&
+          each.requesterKeySha256.equals(requesterKeySha256) &&
+          (renewalOf === undefined || sameBytes(each.renewalOf, renewalOf)),
       ) ?? null,
     isCurrent: async (sha256) =>
       this.issued.some((each) => each.sha256.equals(sha256)) &&
@@ -61,17 +65,28 @@ export class IssuedMemory {
       this.begun.push(issuance);
     },
     finish: async (issued) => {
-      const standing = this.#standing(issued.transactionId, issued.publicKeySha256);
+      const standing = this.#standing(issued, issued.notBefore);
       if (standing !== undefined) return standing.certificate;
       this.issued.push(issued);
       return issued.certificate;
     },
   };
 
-  #standing(transactionId: string, publicKeySha256: Buffer): Issued | undefined {
+  #standing(wanted: Wanted, at: Date): Issued | undefined {
     return this.issued.find(
       (each) =>
-        each.transactionId === transactionId && each.publicKeySha256.equals(publicKeySha256),
+        each.transactionId === wanted.transactionId &&
+        each.grant === wanted.grant &&
+        each.publicKeySha256.equals(wanted.publicKeySha256) &&
+        sameBytes(each.renewalOf, wanted.renewalOf) &&
+        !this.revoked.has(each.sha256.toString('hex')) &&
+        each.notAfter >= at,
     );
   }
+}
+
+type Wanted = Pick<Issuance, 'transactionId' | 'grant' | 'publicKeySha256' | 'renewalOf'>;
+
+function sameBytes(one: Buffer | null, other: Buffer | null): boolean {
+  return one === null || other === null ? one === other : one.equals(other);
 }

@@ -1,6 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { makeGeneration } from '../../server/pki/authority.ts';
+import { makeGeneration } from '../../server/pki/make-authority.ts';
 import { readCertificate } from '../../server/protocol/cms/certificate.ts';
 import { writeCertificateRequest } from '../../server/protocol/cms/certificate-request-write.ts';
 import { readCertsOnly } from '../../server/protocol/cms/certs-only.ts';
@@ -156,6 +156,14 @@ describe('a first certificate', () => {
     await scep.ask(send(device, recipient, { challenge: 'shared' }));
     const reply = await scep.ask(send(another, recipient, { challenge: 'shared' }));
     expect(reply).toEqual(failure('badRequest'));
+  });
+
+  it('is another one when another challenge allows it, though transaction and key are the same', async () => {
+    const scep = service();
+    scep.memory.addChallenge('second', new Date(now.getTime() + day));
+    const first = certificateIn(await scep.ask(send(device, recipient, { challenge })));
+    const sent = send(device, recipient, { challenge: 'second' });
+    expect(certificateIn(await scep.ask(sent))).not.toEqual(first);
   });
 
   it('goes to exactly one of two devices that race for a one-time challenge', async () => {
@@ -368,6 +376,20 @@ describe('a renewal', () => {
     expect(certificateIn(await renew())).toEqual(first);
     expect(await renew({ transactionId: 'later' })).toEqual(failure('badRequest'));
     expect(scep.memory.issued).toHaveLength(2);
+  });
+
+  it('with the old key, and so the old transaction, brings a new certificate each time', async () => {
+    const { scep, der, renew } = await enrolled();
+    const content = writeCertificateRequest({ subject: {}, key: device.privateKey });
+    const transactionId = 'transaction-1';
+    const second = certificateIn(await renew({ content, transactionId }));
+    expect(second).not.toEqual(der);
+    expect(certificateIn(await renew({ content, transactionId }))).toEqual(second);
+    const next = holding(device, second);
+    const { certificate } = next;
+    const third = certificateIn(await renew({ content, transactionId, certificate }));
+    expect(third).not.toEqual(second);
+    expect(scep.memory.issued).toHaveLength(3);
   });
 
   it('is refused for another key in the same transaction', async () => {

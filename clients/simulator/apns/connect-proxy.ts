@@ -23,9 +23,7 @@ export async function startConnectProxy(credentials?: string): Promise<ConnectPr
   const sockets = new Set<Duplex>();
   const pairs = new Set<readonly [Duplex, Socket]>();
   const expected =
-    credentials === undefined
-      ? undefined
-      : `Basic ${Buffer.from(credentials).toString('base64')}`;
+    credentials === undefined ? undefined : `Basic ${Buffer.from(credentials).toString('base64')}`;
 
   const server = createServer((_request, response) => response.writeHead(405).end());
   server.on('connect', (request, client: Duplex) => {

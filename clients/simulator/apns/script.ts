@@ -20,7 +20,12 @@ export type Move =
   /** REFUSED_STREAM: not looked at. */
   | { readonly do: 'refuse-stream' }
   /** Says that it takes no more: this push is still accepted, or is left unlooked at with all after it. */
-  | { readonly do: 'goaway'; readonly last: 'this' | 'before'; readonly reason?: Reason; readonly code?: number }
+  | {
+      readonly do: 'goaway';
+      readonly last: 'this' | 'before';
+      readonly reason?: Reason;
+      readonly code?: number;
+    }
   /** Cuts the connection, having woken the device or not. */
   | { readonly do: 'drop'; readonly heard: boolean }
   /** Takes it and never answers. */

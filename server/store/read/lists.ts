@@ -8,6 +8,7 @@ import {
   userChannelPages,
 } from './enrollments.ts';
 import type { Page, Queryable, Stretch } from './keyset.ts';
+import { devicesOnTopics } from './push-certificates.ts';
 import { type QueuePosition, type QueueRow, queuePages } from './queue.ts';
 import {
   type ResultKey,
@@ -30,6 +31,10 @@ export interface Lists {
     stretch: Stretch<string>,
   ): Promise<Page<EnrollmentKey>>;
   countEnrollments(viewer: Viewer, filter: EnrollmentFilter, channels: Channels): Promise<Count>;
+  devicesOnTopics(
+    viewer: Viewer,
+    topics: readonly string[],
+  ): Promise<ReadonlyMap<string, number>>;
   userChannelPages(
     viewer: Viewer,
     deviceKeys: readonly bigint[],
@@ -62,6 +67,7 @@ export function createLists(db: Queryable): Lists {
   return {
     enrollmentPage: (...args) => enrollmentPage(db, ...args),
     countEnrollments: (...args) => countEnrollments(db, ...args),
+    devicesOnTopics: (...args) => devicesOnTopics(db, ...args),
     userChannelPages: (...args) => userChannelPages(db, ...args),
     queuePages: (...args) => queuePages(db, ...args),
     enrollmentResultPages: (...args) => enrollmentResultPages(db, ...args),
