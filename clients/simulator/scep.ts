@@ -166,11 +166,11 @@ function recipientAmong(
   certificates: readonly Certificate[],
   fingerprint: Buffer | null,
 ): Certificate {
-  const recipient = certificates.find(
-    ({ keyUsage, der }) =>
-      new X509Certificate(der).publicKey.asymmetricKeyType === 'rsa' &&
-      (keyUsage === null || keyUsage.has('keyEncipherment')),
+  const rsa = certificates.filter(
+    ({ der }) => new X509Certificate(der).publicKey.asymmetricKeyType === 'rsa',
   );
+  // Some authorities are written to although their certificate doesn't say so.
+  const recipient = rsa.find(({ keyUsage }) => keyUsage?.has('keyEncipherment') ?? true) ?? rsa[0];
   if (recipient === undefined) throw new Error('the SCEP server shows no certificate to write to');
   if (fingerprint === null) return recipient;
   const digest = printDigests.get(fingerprint.length) ?? 'sha256';

@@ -1,4 +1,4 @@
-import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -51,11 +51,11 @@ export function authProxy(options: AuthProxyOptions): (ctx: Context) => Promise<
     const traceId = traceIdFrom(ctx.get('traceparent') || undefined);
     return withTraceId(traceId, async () => {
       let body: Readable = ctx.req;
+      let bytes: Buffer | null = null;
       let enrollment: string | null;
-      const path = pathBelow(ctx.url.slice(authProxyPrefix.length - 1));
+      const path = pathBelow(ctx.url);
       try {
         if (path === null) throw new Refusal(400, 'bad-path', 'the path leaves the target');
-        let bytes: Buffer | null = null;
         if (identify.needsBody) {
           bytes = await readBody(ctx.req, signedBodyLimit);
           body = Readable.from(bytes.length === 0 ? [] : [bytes]);
@@ -72,7 +72,8 @@ export function authProxy(options: AuthProxyOptions): (ctx: Context) => Promise<
         ctx.body = 'Unauthorized\n';
         return;
       }
-      await forward(ctx, body, path ?? '/', enrollment, traceId);
+      const headers = requestHeaders(ctx, options.target, enrollment, traceId);
+      await forward(ctx, body, path ?? '/', { ...headers, ...framing(ctx.req, bytes) });
     });
   };
 
@@ -80,33 +81,39 @@ export function authProxy(options: AuthProxyOptions): (ctx: Context) => Promise<
     if (error instanceof Refusal) {
       log.warn({ reason: error.code, path: ctx.path }, `proxied request refused: ${error.message}`);
       plainError(ctx, error.status);
+      if (error.status === 413) ctx.set('Connection', 'close');
       return;
     }
     log.error({ err: error, path: ctx.path }, 'proxied request failed');
-    plainError(ctx, options.isUnavailable(error) ? 503 : 500);
+    const away = options.isUnavailable(error);
+    plainError(ctx, away ? 503 : 500);
+    if (away) ctx.set('Retry-After', '30');
   }
 
   async function forward(
     ctx: Context,
     body: Readable,
     path: string,
-    enrollment: string,
-    traceId: string,
+    headers: OutgoingHttpHeaders,
   ): Promise<void> {
     const { target } = options;
     const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
-    const url = new URL(target.href.replace(/\/?$/, '') + path);
-    const headers = requestHeaders(ctx, target, enrollment, traceId);
+    const url = new URL(target.origin + target.pathname.replace(/\/$/, '') + path);
     ctx.respond = false;
     const outgoing = send(url, { method: ctx.method, headers });
-    const incoming = new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+    const incoming = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve);
-      outgoing.once('error', reject);
+      outgoing.on('error', reject);
     });
     ctx.res.once('close', () => outgoing.destroy());
+    // Not `pipeline`: a target may answer before it has read all, and then the rest is only drained.
+    body.once('error', (error) => outgoing.destroy(error));
+    outgoing.once('close', () => body.unpipe(outgoing).resume());
+    body.pipe(outgoing);
     try {
-      const [answer] = await Promise.all([incoming, pipeline(body, outgoing)]);
+      const answer = await incoming;
       ctx.res.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.headers));
+      ctx.res.flushHeaders();
       await pipeline(answer, ctx.res);
     } catch (error) {
       log.error({ err: error, path: ctx.path }, 'the target of the authentication proxy failed');
@@ -123,7 +130,7 @@ function requestHeaders(
   traceId: string,
 ): Record<string, string | string[]> {
   const headers = endToEnd(ctx.req.headers);
-  delete headers['mdm-signature'];
+  for (const name of Object.keys(headers)) if (isOurs(name)) delete headers[name];
   const before = ctx.get('X-Forwarded-For');
   const address = ctx.req.socket.remoteAddress ?? '';
   return {
@@ -135,12 +142,35 @@ function requestHeaders(
   };
 }
 
+/**
+ * Headers that only this server may write, or that are meant for it. Many servers can not tell `_` from
+ * `-` in a header's name (CGI's variables), so a device's `X_Enrollment_ID` would stand beside ours.
+ */
+function isOurs(name: string): boolean {
+  const dashed = name.replaceAll('_', '-');
+  return (
+    /^(x-enrollment-.*|x-trace-id|mdm-signature|content-length)$/.test(dashed) ||
+    (dashed === 'x-forwarded-for' && dashed !== name)
+  );
+}
+
+/**
+ * How the target learns where the body ends. By what was received, never by the device's word alone:
+ * a body without framing would be read as the next request of the connection.
+ * @param bytes the body, if it was read already
+ */
+function framing(request: IncomingMessage, bytes: Buffer | null): OutgoingHttpHeaders {
+  const length = request.headers['content-length'];
+  const chunked = request.headers['transfer-encoding'] !== undefined;
+  if (length === undefined && !chunked) return {};
+  if (bytes !== null) return { 'content-length': bytes.length };
+  return chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': length };
+}
+
 /** Without what is about the connection, by name or by being named in `Connection`. */
 function endToEnd(headers: IncomingHttpHeaders): Record<string, string | string[]> {
   const named = new Set(
-    String(headers.connection ?? '')
-      .split(',')
-      .map((name) => name.trim().toLowerCase()),
+    (headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()),
   );
   const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
@@ -150,20 +180,23 @@ function endToEnd(headers: IncomingHttpHeaders): Record<string, string | string[
 }
 
 /**
- * The path and query below the prefix, or null when a segment could lead out of the target's base,
- * also after somebody has decoded it once more.
+ * The path and query below the prefix, or null when it has not the prefix (a request may also name a
+ * whole URL) or a segment could lead out of the target's base, also after somebody has decoded it once
+ * more.
  */
-function pathBelow(path: string): string | null {
-  const [before = ''] = path.split(/[?#]/, 1);
-  let decoded = before;
+function pathBelow(url: string): string | null {
+  if (!url.startsWith(authProxyPrefix)) return null;
+  const path = url.slice(authProxyPrefix.length - 1);
+  let [decoded = ''] = path.split(/[?#]/, 1);
   for (let round = 0; round < 3; round++) {
-    try {
-      decoded = decodeURIComponent(decoded);
-    } catch {
-      break;
-    }
-    if (/\\|[\0-\x1f]/.test(decoded)) return null;
-    if (decoded.split('/').some((part) => part === '.' || part === '..')) return null;
+    // By bytes: one that is no UTF-8 must not hide the rest. C0 and C1 begin overlong forms only.
+    decoded = decoded.replace(/%([\da-f]{2})/gi, (_escape, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+    if (/[\\\0-\x1f\xc0\xc1]/.test(decoded)) return null;
+    // Some servers take what follows a `;` for parameters of the segment.
+    const segments = decoded.split('/').map((segment) => segment.split(';', 1)[0]);
+    if (segments.includes('.') || segments.includes('..')) return null;
   }
   return path;
 }

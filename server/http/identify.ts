@@ -47,7 +47,12 @@ export function identifyByHeader(
           `${address} is not among --trusted-proxies, so its ${name} header is not believed`,
         );
       }
-      return verify(ctx.get(name) || undefined, at);
+      const values = ctx.req.headersDistinct[name.toLowerCase()] ?? [];
+      if (values.length > 1) {
+        // A proxy that adds its own to what the client wrote: the first would be the client's word.
+        throw new Refusal(400, 'bad-certificate', `The ${name} header came more than once.`);
+      }
+      return verify(values[0], at);
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { createHash, sign, verify } from 'node:crypto';
+import { sign, verify } from 'node:crypto';
 import type { Clock } from '../model/clock.ts';
 import type { Certificate } from '../protocol/cms/certificate.ts';
 import { publicKeyOf } from '../protocol/cms/certificate.ts';
@@ -10,6 +10,7 @@ import type { DeviceAuthority } from './authority.ts';
 import { issuingGeneration } from './authority.ts';
 import type { Intended } from './lint.ts';
 import { lint } from './lint.ts';
+import { sha256Of } from './sha256.ts';
 
 /** What for and to whom a certificate is issued, as it is recorded. */
 export interface IssuancePurpose {
@@ -120,7 +121,7 @@ export function createIssue(options: {
       serial: serial.toString('hex'),
       subject: formatName(subscriber.subjectDer),
       publicKeySha256: keySha256(subscriber.publicKey),
-      issuerSha256: sha256(issuer.der),
+      issuerSha256: sha256Of(issuer.der),
       notBefore: intended.notBefore,
       notAfter: intended.notAfter,
     };
@@ -131,7 +132,7 @@ export function createIssue(options: {
       throw new IssueError("The authority's key signed wrongly.");
     }
     const certificate = withSignature(unsigned, signature);
-    return record.finish({ ...issuance, certificate, sha256: sha256(certificate) });
+    return record.finish({ ...issuance, certificate, sha256: sha256Of(certificate) });
   };
 }
 
@@ -159,9 +160,5 @@ function wholeSeconds(time: number): Date {
 
 /** SHA-256 of a public key's SubjectPublicKeyInfo, written one way whatever way it came. */
 export function keySha256(key: KeyObject): Buffer {
-  return sha256(key.export({ format: 'der', type: 'spki' }));
-}
-
-export function sha256(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return sha256Of(key.export({ format: 'der', type: 'spki' }));
 }

@@ -5,7 +5,8 @@ import type { PkiMessage } from '../protocol/scep/pki-message.ts';
 import type { DeviceAuthority } from './authority.ts';
 import { isValid, trustedCertificates } from './authority.ts';
 import type { IssuancePurpose, Issue, Subscriber } from './issue.ts';
-import { keySha256, sha256 } from './issue.ts';
+import { keySha256 } from './issue.ts';
+import { sha256Of } from './sha256.ts';
 import { keyProblem } from './key-policy.ts';
 import { ScepRefused } from './scep-refused.ts';
 import { isIssuedBy } from './scep-renewal.ts';
@@ -42,7 +43,7 @@ export async function enrol(
   const publicKeySha256 = keySha256(publicKey);
   const requesterKeySha256 = keySha256(signerKey);
   if (isIssuedBy(signer, trustedCertificates(authority, at))) {
-    const renewalOf = sha256(signer.der);
+    const renewalOf = sha256Of(signer.der);
     const purpose = { transactionId, requesterKeySha256, grant: null, renewalOf };
     const already = await renewedBefore(purpose, publicKeySha256, enrolling);
     if (already !== null) return already;
@@ -108,5 +109,5 @@ async function renewedBefore(
 }
 
 async function mayRenew(signer: Certificate, { findIssued, at }: Enrolling): Promise<boolean> {
-  return isValid(signer, at) && (await findIssued.isCurrent(sha256(signer.der)));
+  return isValid(signer, at) && (await findIssued.isCurrent(sha256Of(signer.der)));
 }

@@ -3,7 +3,8 @@ import { readIssuerAndSerial, readIssuerAndSubject } from '../protocol/scep/name
 import type { PkiMessage } from '../protocol/scep/pki-message.ts';
 import type { DeviceAuthority } from './authority.ts';
 import { isValid, trustedCertificates } from './authority.ts';
-import { keySha256, sha256 } from './issue.ts';
+import { keySha256 } from './issue.ts';
+import { sha256Of } from './sha256.ts';
 import { readOpened } from './scep-open.ts';
 import { ScepRefused } from './scep-refused.ts';
 import { isIssuedBy } from './scep-renewal.ts';
@@ -39,7 +40,7 @@ export async function askedCertificate(
   const known =
     isIssuedBy(signer, authorities) &&
     isValid(signer, at) &&
-    (await findIssued.isCurrent(sha256(signer.der)));
+    (await findIssued.isCurrent(sha256Of(signer.der)));
   const ours = authorities.some(({ subjectDer }) => subjectDer.equals(issuerDer));
   const found = known && ours ? await findIssued.bySerial(serial.toString('hex')) : null;
   if (found === null) throw new ScepRefused('badCertId', 'no such certificate for this requester');

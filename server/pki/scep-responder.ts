@@ -9,7 +9,8 @@ import { readPkiMessage } from '../protocol/scep/pki-message.ts';
 import type { DeviceAuthority, IssuingGeneration, KeyHolder } from './authority.ts';
 import { issuingGenerations, scepIdentity } from './authority.ts';
 import type { Issue, RecordIssuance } from './issue.ts';
-import { createIssue, sha256 } from './issue.ts';
+import { createIssue } from './issue.ts';
+import { sha256Of } from './sha256.ts';
 import { capabilitiesAnswer, certificatesAnswer, plain } from './scep-announce.ts';
 import { enrol } from './scep-enrol.ts';
 import { askedCertificate, polledCertificate } from './scep-lookup.ts';
@@ -102,7 +103,7 @@ async function operate(
   if (outcome.status === 'success') {
     const [certificate = Buffer.alloc(0)] = outcome.certificates;
     service.log.info(
-      logged(message, { certificate: sha256(certificate).toString('hex') }),
+      logged(message, { certificate: sha256Of(certificate).toString('hex') }),
       'SCEP request answered',
     );
   }

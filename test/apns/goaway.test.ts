@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { everyNth } from '../../clients/simulator/apns/script.ts';
 import type { PushOutcome } from '../../server/apns/outcome.ts';
 import { pushEach } from '../../server/apns/push-each.ts';
+import { turnedClock } from '../events/turned-clock.ts';
 import { aPush, pushService } from './push-service.ts';
 import { arrivals, gate, tally } from './waits.ts';
 
@@ -62,5 +63,17 @@ describe('GOAWAY', () => {
     slow.open();
     expect(tally(await early)).toEqual({ accepted: 10 });
     expect(standIn.pushes).toHaveLength(11);
+  });
+
+  it('leaves no connection behind, even if the server never closes its side', async () => {
+    const { apns, standIn } = await pushService({ apns: { clock: turnedClock() } });
+    standIn.rules.push((_push, number) =>
+      number === 3 ? { do: 'goaway', last: 'before' } : undefined,
+    );
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => apns.push(aPush())));
+    expect(tally(outcomes)).toEqual({ accepted: 6 });
+    expect(standIn.connections()).toBe(2);
+    // The clock stands still: nothing but the connections' own end lets this end.
+    await apns.stop();
   });
 });

@@ -172,16 +172,16 @@ describe('a server killed while devices report and commands are enqueued', () =>
         if (postmaster === null) throw new Error('no database runs');
         if (round > 1) await verify(`round ${round}`);
 
-        let killed: Promise<void> | null = null;
+        const kills: Promise<void>[] = [];
         const now = () => {
           const database = withDescendants(postmaster);
           const ours = withDescendants(server.pid).filter((pid) => !database.includes(pid));
           const all = random(2) === 0 ? [...ours, ...database] : [...database, ...ours];
-          killed = killProcesses(way === 'the server alone' ? ours : all);
+          kills.push(killProcesses(way === 'the server alone' ? ours : all));
         };
         // In the first round perhaps while the first devices enrol.
         kill = { after: (round === 1 ? 3 : 40) + random(160), turns: random(40), now };
-        const dead = () => killed !== null;
+        const dead = () => kills.length > 0;
         const early: unknown[] = [];
         const untilKilled = (work: Promise<void>): Promise<void> =>
           work.catch((error: unknown) => {
@@ -194,7 +194,7 @@ describe('a server killed while devices report and commands are enqueued', () =>
           ...fleet.devices.map((device) => untilKilled(live(device, promised, dead))),
           untilKilled(command(listening, promised, `round-${round}`, dead)),
         ]);
-        await killed;
+        await Promise.all(kills);
         expect((await server.ended).signal).toBe('SIGKILL');
         expect(early, `GRAPHMDM_SEED=${seed}`).toEqual([]);
         const alive = postmasterIn(join(dataDir, 'database'));
