@@ -108,6 +108,13 @@ describe('npm start', () => {
     expect({ status, signal }).toEqual({ status: 0, signal: null });
     expect(stdout).toContain('"msg":"stopped"');
     expect(stdout).not.toContain('did not stop');
+    // The connection is kept alive by its client; only what is in flight may hold the end up, and the
+    // listener cuts what is left after ten seconds.
+    const times = ['stopping', 'stopped'].map((message) =>
+      Date.parse(String(server.log.find(({ msg }) => msg === message)?.['time'])),
+    );
+    const [begun = 0, done = Number.POSITIVE_INFINITY] = times;
+    expect(done - begun).toBeLessThan(9_000);
     expect(isRunning(pid)).toBe(false);
     expect(isRunning(postmaster ?? 0)).toBe(false);
     expect(postmasterIn(join(dataDir, 'database'))).toBeNull();

@@ -294,11 +294,13 @@ describe('the list', () => {
     expect(topics.length).toBeGreaterThan(4);
     expect(topics).toEqual(topics.toSorted());
     const walked: string[] = [];
-    for (let after: string | null = null; ; ) {
-      const { pushCertificates: page } = await server.ask(list, { first: 2, after });
-      walked.push(...page.edges.map(({ node }) => node.topic));
-      if (!page.pageInfo.hasNextPage) break;
-      after = page.pageInfo.endCursor ?? null;
+    const cursor = { after: '' };
+    for (let more = true; more; ) {
+      const answer = await server.ask(list, { first: 2, after: cursor.after || null });
+      const { edges, pageInfo } = answer.pushCertificates;
+      walked.push(...edges.map(({ node }) => node.topic));
+      cursor.after = pageInfo.endCursor ?? '';
+      more = pageInfo.hasNextPage;
     }
     expect(walked).toEqual(topics);
   });

@@ -53,7 +53,8 @@ export async function declarativeManagement(
 
 /**
  * Apple, `declarativemanagement.yaml`. A declaration's identifier may hold any character but a
- * control character; `.` and `..` would leave the base when the path is resolved.
+ * control character; `.` and `..` would leave the base when the path is resolved, and half of a
+ * surrogate pair has no bytes to write it with.
  */
 function isEndpoint(endpoint: string): boolean {
   if (endpoint === 'tokens' || endpoint === 'declaration-items' || endpoint === 'status')
@@ -62,6 +63,6 @@ function isEndpoint(endpoint: string): boolean {
   const [word, type, ...identifier] = parts;
   if (word !== 'declaration' || type === undefined || identifier.length === 0) return false;
   return parts.every(
-    (part) => part !== '' && part !== '.' && part !== '..' && !/[\p{Cc}\\]/u.test(part),
+    (part) => part !== '' && part !== '.' && part !== '..' && !/[\p{Cc}\p{Cs}\\]/u.test(part),
   );
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { NotFoundError, ValidationError } from '../../model/errors.ts';
@@ -83,19 +83,25 @@ async function removeProfile(
       ['input', 'profileIdentifier'],
     );
   }
-  // With an idempotency key the command's UUID has to be the same each time, or it would be new input.
-  const commandUuid = idempotencyKey === null ? randomUUID() : `unenroll-${idempotencyKey}`;
+  const commandUuid = idempotencyKey === null ? randomUUID() : repeatableUuid(viewer, idempotencyKey);
   const answer = await enqueueCommand(ctx, viewer, {
     targets: { ids: [enrollmentId] },
     plist: buildCommand('RemoveProfile', { Identifier: profileIdentifier }, commandUuid),
     validateOnly: false,
     expectedCount: null,
-    idempotencyKey,
+    // Keys are each mutation's own: this one is not `enqueueCommand` to who uses it.
+    idempotencyKey: idempotencyKey === null ? null : `unenroll:${idempotencyKey}`,
     timing: ordinaryTiming,
     push: true,
   });
   const { cursor, replayed } = answer;
   return { enrollmentId, commandUuid: answer.commandUuid, cursor, replayed };
+}
+
+/** The same each time, or a repeat would be new input; another for another token's key. */
+function repeatableUuid({ tokenId, actor }: Viewer, idempotencyKey: string): string {
+  const caller = JSON.stringify([tokenId ?? actor, idempotencyKey]);
+  return `unenroll-${createHash('sha256').update(caller).digest('hex').slice(0, 32)}`;
 }
 
 async function answerWithError(
