@@ -186,7 +186,7 @@ builder.mutationField('openMdmcertResponse', (t) =>
     },
     resolve: (_root, { input }, { useCases, viewer }) =>
       useCases.openMdmcertResponse(viewer, {
-        requestId: String(input.requestId),
+        requestId: input.requestId,
         encrypted: input.encrypted,
         idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
       }),
@@ -198,7 +198,7 @@ type RouteInput = typeof SigningRouteInput.$inferInput;
 function routeOf({ vendor, mdmcertDownload, csr }: RouteInput): SigningRoute {
   if (vendor) return { kind: 'VENDOR', vendor: { ...vendor, password: vendor.password ?? null } };
   if (mdmcertDownload) return { kind: 'MDMCERT_DOWNLOAD', mdmcert: mdmcertDownload };
-  if (csr === true) return { kind: 'CSR' };
+  if (csr) return { kind: 'CSR' };
   throw new ValidationError('NO_ROUTE', 'Give `vendor`, `mdmcertDownload` or `csr: true`.', [
     'input',
     'route',

@@ -4,6 +4,7 @@ import { Command } from './command.ts';
 import { Enrollment } from './enrollment.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
 import { mutationErrors } from './errors.ts';
+import { idempotencyKeyOf } from './idempotency-key.ts';
 import { ofTenant } from './load.ts';
 
 const UnenrollMethod = builder.enumType('UnenrollMethod', {
@@ -93,10 +94,11 @@ builder.mutationField('unenroll', (t) =>
     },
     resolve: (_root, { input }, { useCases, viewer }) =>
       useCases.unenroll(viewer, {
-        enrollmentId: enrollmentIdOf(String(input.enrollmentId)),
+        // No id has a NUL, and PostgreSQL takes none: replaced, it is an id that nobody has.
+        enrollmentId: enrollmentIdOf(String(input.enrollmentId)).replaceAll('\0', '\ufffd'),
         method: input.method,
         profileIdentifier: input.profileIdentifier ?? null,
-        idempotencyKey: input.idempotencyKey ?? null,
+        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
       }),
   }),
 );

@@ -142,7 +142,7 @@ builder.mutationField('completePushCertificateRequest', (t) =>
     },
     resolve: (_root, { input }, { useCases, viewer }) =>
       useCases.completePushCertificateRequest(viewer, {
-        requestId: String(input.requestId),
+        requestId: input.requestId,
         certificate: input.certificate,
         renews: input.renews ?? null,
         newTopic: input.newTopic,

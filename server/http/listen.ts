@@ -72,9 +72,11 @@ export async function listen(
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
-      server.closeIdleConnections();
+      // A connection that still had a request becomes idle when that has been answered, and would stay.
+      const sweep = setInterval(() => server.closeIdleConnections(), 20);
       const cut = setTimeout(() => server.closeAllConnections(), ms);
       await closed;
+      clearInterval(sweep);
       clearTimeout(cut);
     },
   };

@@ -29,7 +29,7 @@ function errorsOf(
 
 describe('the settings', () => {
   it('have their defaults when nothing is given', () => {
-    expect(settingsOf([])).toEqual({
+    expect(settingsOf([])).toMatchObject({
       listen: { host: null, port: 9000 },
       publicUrl: null,
       dataDir: './data',

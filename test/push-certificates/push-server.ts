@@ -36,7 +36,10 @@ export interface PushServer extends TestServer {
     token?: string,
   ): Promise<Data>;
   /** A token of a tenant of its own unless said otherwise, with every scope unless said. */
-  token(options?: { readonly tenant?: number; readonly scopes?: readonly Scope[] }): Promise<string>;
+  token(options?: {
+    readonly tenant?: number;
+    readonly scopes?: readonly Scope[];
+  }): Promise<string>;
   upload(input: UploadInput, token?: string): Promise<UploadOutcome>;
   /** Enrols a new device on a topic. */
   enrolOn(topic: string): Promise<void>;
@@ -54,7 +57,10 @@ let devices = 0;
 
 export async function startPushServer(options: TestServerOptions = {}): Promise<PushServer> {
   const server = await startServer(options);
-  const graph = { url: `${server.url}/graphql`, wsUrl: `${server.url}/graphql`.replace('http', 'ws') };
+  const graph = {
+    url: `${server.url}/graphql`,
+    wsUrl: `${server.url}/graphql`.replace('http', 'ws'),
+  };
   const answers: string[] = [];
   const { graph: pool } = server.store.database;
   return {
@@ -69,7 +75,7 @@ export async function startPushServer(options: TestServerOptions = {}): Promise<
     },
     async token({ tenant = 2, scopes: wanted = scopes } = {}) {
       await pool.query(
-        "insert into tenant (id, name) values ($1, 'tenant ' || $1) on conflict do nothing",
+        "insert into tenant (id, name) values ($1::int, 'tenant ' || $1::text) on conflict do nothing",
         [tenant],
       );
       const made = await createToken((token) => insertToken(pool, token), {

@@ -144,8 +144,8 @@ describe('an upload', () => {
   });
 
   it('takes a PKCS #12 file with its password, and no other', async () => {
-    const pair = await aCertificate('pkcs12', { key: 'rsa' });
     const root = await makeAuthority({ key: 'rsa' });
+    const pair = await makePushCertificate(root, topicNamed('pkcs12'), { key: 'rsa' });
     const file = pkcs12(pair, 'sesame', [certificatePem(root.certificate)]);
     const refused = { __typename: 'ValidationError', path: ['input', 'source', 'pkcs12'] };
     for (const password of ['wrong', undefined]) {

@@ -111,12 +111,14 @@ function blockIndex(
   columnOf: (field: string) => string,
 ): [string, string][] {
   if (!line.startsWith('@@') || line.startsWith('@@map(')) return [];
-  const match = /^@@(id|unique|index)\(\[([\w, ]+)\](?:, type: (\w+))?\)$/.exec(line);
+  const match = /^@@(id|unique|index)\(\[([\w, ]+)\](?:, map: "(\w+)")?(?:, type: (\w+))?\)$/.exec(
+    line,
+  );
   if (!match) throw new Error(`not understood: ${line}`);
-  const [, kind = '', list = '', method = 'BTree'] = match;
+  const [, kind = '', list = '', mapped, method = 'BTree'] = match;
   const columns = list.split(',').map((name) => columnOf(name.trim()));
   const name = [table, ...columns].join('_');
-  if (kind === 'id') return [[`${table}_pkey`, indexShape('primary key', columns)]];
-  if (kind === 'unique') return [[`${name}_key`, indexShape('unique', columns)]];
-  return [[`${name}_idx`, indexShape(`index ${method.toLowerCase()}`, columns)]];
+  if (kind === 'id') return [[mapped ?? `${table}_pkey`, indexShape('primary key', columns)]];
+  if (kind === 'unique') return [[mapped ?? `${name}_key`, indexShape('unique', columns)]];
+  return [[mapped ?? `${name}_idx`, indexShape(`index ${method.toLowerCase()}`, columns)]];
 }

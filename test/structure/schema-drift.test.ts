@@ -18,6 +18,12 @@ const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     event_seq_key: 'unique (seq)',
     event_unnumbered_idx: 'index btree (id)',
   },
+  job: {
+    job_unfinished_idx: 'index btree (created_at)',
+  },
+  push_state: {
+    push_state_retry_at_idx: 'index btree (retry_at)',
+  },
   queue_entry: {
     queue_entry_expires_at_idx: 'index btree (expires_at)',
   },
@@ -30,6 +36,8 @@ const beyond = {
     'enrollment_serial_number_idx where (serial_number IS NOT NULL)',
     'event_seq_key where (seq IS NOT NULL)',
     'event_unnumbered_idx where (seq IS NULL)',
+    "job_unfinished_idx where (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]))",
+    'push_state_retry_at_idx where (retry_at IS NOT NULL)',
     'queue_entry_expires_at_idx where (expires_at IS NOT NULL)',
   ],
   // What the hot statements need of an enrolment, without a visit to its row.
@@ -41,6 +49,7 @@ const beyond = {
     'command.uuid C',
     'enrollment.id C',
     'enrollment.serial_number C',
+    'push_certificate.topic C',
     'stray_report.command_uuid C',
   ],
   // One row and no second.
@@ -49,7 +58,11 @@ const beyond = {
   // enqueue several times slower and have every finish lock the shared command row.
   foreignKeys: [],
   // Room in each page for the next version of rows that change all the time.
-  storageParameters: ['enrollment_seen fillfactor=50', 'event_stream fillfactor=10'],
+  storageParameters: [
+    'enrollment_seen fillfactor=50',
+    'event_stream fillfactor=10',
+    'push_state fillfactor=50',
+  ],
   otherObjects: [],
 };
 

@@ -75,7 +75,7 @@ CREATE TABLE "job" (
   "lease_until" TIMESTAMPTZ(6),
   CONSTRAINT "job_pkey" PRIMARY KEY ("id")
 );
-CREATE INDEX "job_tenant_id_created_at_idx" ON "job" ("tenant_id", "created_at", "id");
+CREATE INDEX "job_tenant_id_created_at_id_idx" ON "job" ("tenant_id", "created_at", "id");
 CREATE INDEX "job_unfinished_idx" ON "job" ("created_at") WHERE "state" IN ('QUEUED', 'RUNNING');
 
 CREATE TABLE "job_error" (
