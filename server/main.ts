@@ -2,6 +2,7 @@ import { helpText } from './config/help.ts';
 import { parseSettings } from './config.ts';
 import { holdBack } from './first-line.ts';
 import { StartupError } from './model/errors.ts';
+import type { Log } from './model/log.ts';
 import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { type Running, serve } from './serve.ts';
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
   const log = createLog(settings.logLevel, output);
   for (const warning of warnings) log.warn({}, warning);
 
+  const whenAsked = stopOnSignals(log);
   let running: Running;
   try {
     running = await serve({ settings, log, metrics: createMetrics(), terminal });
@@ -35,6 +37,8 @@ async function main(): Promise<void> {
     process.exitCode = 1;
     return;
   }
+  // Handed over before anybody is told where it listens, and may ask it to stop.
+  whenAsked(running);
   output.release({
     level: 'info',
     time: new Date().toISOString(),
@@ -53,23 +57,36 @@ async function main(): Promise<void> {
       `  GraphiQL    ${running.url}/graphql\n` +
       `  device URL  ${settings.publicUrl ?? running.url}/mdm\n`,
   );
-  stopOnSignals(running, log);
 }
 
-function stopOnSignals(running: Running, log: ReturnType<typeof createLog>): void {
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    // Asked twice: whoever asks does not want to wait for what is still being drained.
-    if (stopping) process.exit(1);
-    stopping = true;
-    log.info({ signal }, 'stopping');
+/**
+ * Stops the server on SIGTERM and SIGINT. Asked while it starts, it stops once it has started: a database
+ * of our own must not be left running.
+ * @returns takes the server when it runs
+ */
+function stopOnSignals(log: Log): (running: Running) => void {
+  let running: Running | null = null;
+  let asked = false;
+  const stop = (): void => {
+    if (running === null || !asked) return;
+    log.info({}, 'stopping');
     void running.stop().then(() => {
       log.info({}, 'stopped');
       process.exit(0);
     });
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  const hear = (): void => {
+    // Asked twice: whoever asks does not want to wait for what is still being drained.
+    if (asked) process.exit(1);
+    asked = true;
+    stop();
+  };
+  process.on('SIGTERM', hear);
+  process.on('SIGINT', hear);
+  return (started) => {
+    running = started;
+    stop();
+  };
 }
 
 await main();
