@@ -25,7 +25,7 @@ import type { Keyring } from './secrets/keyring.ts';
 import { type Stop, shutDown } from './shutdown.ts';
 import { ensureKeyring } from './store/keyring-check.ts';
 import { writeLastSeen } from './store/last-seen.ts';
-import { migrate } from './store/migrate.ts';
+import { isMigrated, migrate } from './store/migrate.ts';
 import { openDatabase } from './store/open.ts';
 import { migrationsFolder } from './store/package-root.ts';
 
@@ -188,6 +188,11 @@ async function open(
             name: 'database',
             required: true,
             ready: async () => (await database.graph.query('select 1')).rowCount === 1,
+          },
+          {
+            name: 'migrations',
+            required: true,
+            ready: () => isMigrated(database.graph, migrationsFolder()),
           },
         ]),
       ],

@@ -43,7 +43,7 @@ function bagsIn(file: Buffer, password: string) {
     for (const bag of pfx.safeContents.flatMap(({ safeBags }) => safeBags)) {
       // Where forge knows no elliptic curve it leaves the ASN.1 as it stood.
       if (bag.type === pki.oids['certBag']) {
-        certificates.push(bytesOf(bag.cert ? pki.certificateToAsn1(bag.cert) : bag.asn1));
+        certificates.push(bytesOf(bag.cert ? asItStood(bag.cert) : bag.asn1));
       } else if (bag.type === pki.oids['keyBag'] || bag.type === pki.oids['pkcs8ShroudedKeyBag']) {
         const rsa = bag.key;
         keys.push(bytesOf(rsa ? pki.wrapRsaPrivateKey(pki.privateKeyToAsn1(rsa)) : bag.asn1));
@@ -53,6 +53,26 @@ function bagsIn(file: Buffer, password: string) {
     throw refused('The password is wrong, or the file is no PKCS #12 file.');
   }
   return { keys, certificates };
+}
+
+/**
+ * A certificate as the file had it. forge's own writer gives the outer algorithm a NULL that the one
+ * inside has not where an elliptic-curve authority has signed, and the two must be equal (RFC 5280,
+ * §4.1.1.2).
+ */
+function asItStood(certificate: forge.pki.Certificate): forge.asn1.Asn1 {
+  const { asn1 } = forge;
+  const { tbsCertificate: signed, signature } = certificate;
+  const fields: readonly forge.asn1.Asn1[] = Array.isArray(signed?.value) ? signed.value : [];
+  // The version is absent, or the first field and tagged [0].
+  const hasVersion = fields[0]?.tagClass === asn1.Class.CONTEXT_SPECIFIC;
+  const algorithm = fields[hasVersion ? 2 : 1];
+  if (algorithm === undefined) throw new Error('a certificate without an algorithm');
+  return asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, [
+    signed,
+    algorithm,
+    asn1.create(asn1.Class.UNIVERSAL, asn1.Type.BITSTRING, false, `\0${String(signature)}`),
+  ]);
 }
 
 function bytesOf(asn1: forge.asn1.Asn1): Buffer {

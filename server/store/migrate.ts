@@ -146,3 +146,14 @@ async function readMigrations(folder: string): Promise<readonly Migration[]> {
     }),
   );
 }
+
+/** Whether every migration that this version has is recorded as done. */
+export async function isMigrated(pool: pg.Pool, folder: string): Promise<boolean> {
+  const ours = (await readMigrations(folder)).map(({ name }) => name);
+  const { rows } = await pool.query<{ done: number }>(
+    `select count(*)::int as done from _prisma_migrations
+     where finished_at is not null and rolled_back_at is null and migration_name = any($1)`,
+    [ours],
+  );
+  return rows[0]?.done === ours.length;
+}
