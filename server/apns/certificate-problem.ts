@@ -15,16 +15,19 @@ const byReason: ReadonlyMap<string, CertificateProblem> = new Map([
   ['MissingProviderToken', 'bad-certificate'],
 ]);
 
-/** The alerts of RFC 8446, 6.2 that are about our certificate, as OpenSSL names them. */
-const byErrorCode: ReadonlyMap<string, CertificateProblem> = new Map([
-  ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'bad-certificate'],
-  ['ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE', 'bad-certificate'],
-  ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED', 'revoked'],
-  ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'expired'],
-  ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN', 'bad-certificate'],
-  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'unknown-authority'],
-  ['ERR_SSL_TLSV1_ALERT_ACCESS_DENIED', 'bad-certificate'],
-  ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'bad-certificate'],
+/**
+ * The alerts of RFC 8446, 6.2 that are about our certificate. What stands before `ALERT` in Node's code
+ * changes with OpenSSL: `ERR_SSL_SSLV3_ALERT_…`, `ERR_SSL_SSL/TLS_ALERT_…`, `ERR_SSL_TLSV13_ALERT_…`.
+ */
+const byAlert: ReadonlyMap<string, CertificateProblem> = new Map([
+  ['BAD_CERTIFICATE', 'bad-certificate'],
+  ['UNSUPPORTED_CERTIFICATE', 'bad-certificate'],
+  ['CERTIFICATE_REVOKED', 'revoked'],
+  ['CERTIFICATE_EXPIRED', 'expired'],
+  ['CERTIFICATE_UNKNOWN', 'bad-certificate'],
+  ['UNKNOWN_CA', 'unknown-authority'],
+  ['ACCESS_DENIED', 'bad-certificate'],
+  ['CERTIFICATE_REQUIRED', 'bad-certificate'],
 ]);
 
 /** What Apple's reason says about the certificate, or null if it is about something else. */
@@ -36,7 +39,8 @@ export function problemOfReason(reason: string): CertificateProblem | null {
 export function problemOfError(error: unknown): CertificateProblem | null {
   if (error instanceof CertificateError) return error.problem;
   if (!(error instanceof Error) || !('code' in error)) return null;
-  return byErrorCode.get(String(error.code)) ?? null;
+  const [, alert = ''] = /^ERR_SSL_.+?_ALERT_(.+)$/.exec(String(error.code)) ?? [];
+  return byAlert.get(alert) ?? null;
 }
 
 /** The push certificate does not get us a connection. */

@@ -100,8 +100,8 @@ describe.each(databaseLanes())('events in %s', (lane) => {
     await one.query('set plan_cache_mode = force_generic_plan');
     for (const statement of [
       'execute "number-events-1000"',
-      `execute "read-events" (50000, 60000, 500, 1, null, '{device-1}', null)`,
-      'execute "read-events" (50000, 60000, 500, null, null, null, null)',
+      `execute "read-events" (50000, 60000, 500, 1, null, '{device-1}', null, null)`,
+      'execute "read-events" (50000, 60000, 500, null, null, null, null, null)',
     ]) {
       const { rows } = await one.query<{ 'QUERY PLAN': string }>(`explain ${statement}`);
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
