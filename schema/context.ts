@@ -1,5 +1,6 @@
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { redact } from '../server/catalogue/redact.ts';
+import type { EnrollUseCases } from '../server/mdm/enroll/use-cases.ts';
 import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-types.ts';
 import type { JobAction } from '../server/mdm/jobs/control.ts';
 import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
@@ -56,7 +57,7 @@ export interface OpenSealed {
 }
 
 /** The writes that the graph offers. They throw the errors of `server/model/errors.ts`. */
-export interface UseCases extends PushCertificateUseCases {
+export interface UseCases extends PushCertificateUseCases, EnrollUseCases {
   enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
   unenroll(viewer: Viewer, input: UnenrollInput): Promise<UnenrollResult>;
   pushEnrollments(viewer: Viewer, input: PushEnrollmentsInput): Promise<PushEnrollmentsAnswer>;

@@ -158,7 +158,9 @@ const EnqueueCommandPayload = builder.objectRef<EnqueueAnswer>('EnqueueCommandPa
     pushJob: t.prismaField({
       type: Job,
       nullable: true,
-      description: 'The job that pushes to them; null when nothing is pushed.',
+      description:
+        'The job that pushes to them; null when nothing is pushed, for up to 500 that are pushed to at ' +
+        'once, and for a token without jobs:read.',
       resolve: (query, { pushJobId }, _args, { prisma, viewer }) =>
         pushJobId === null || !viewer.scopes.has('jobs:read')
           ? null

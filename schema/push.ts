@@ -22,6 +22,7 @@ const PushStateEnum = builder.enumType('PushState', {
   description: 'How pushing to an enrolment stands.',
   values: {
     UNKNOWN: { description: 'Nothing was pushed since it last sent its token.' },
+    PENDING: { description: 'A push is asked for or under way.' },
     ACCEPTED: { description: 'Apple took the last push.' },
     RETRYING: { description: 'The last push could not be sent for now; it is tried again.' },
     UNAVAILABLE: { description: 'The last push could not be sent, after several tries.' },
@@ -50,10 +51,15 @@ const named = [
 
 /** What was said of a token counts until the device sends it anew. */
 function currentState({ row, tokenUpdatedAt }: PushStanding) {
-  if (row?.outcome == null || row.outcomeAt === null) return 'UNKNOWN';
-  if (tokenUpdatedAt !== null && row.outcomeAt < tokenUpdatedAt) return 'UNKNOWN';
-  const known = named.find((one) => one === row.outcome);
-  return known ?? (row.retryAt === null ? 'UNAVAILABLE' : 'RETRYING');
+  if (row === null) return 'UNKNOWN';
+  const { outcome, outcomeAt, retryAt } = row;
+  if (outcome === null || outcomeAt === null || outcomeAt < row.claimedAt) {
+    return retryAt === null ? 'UNKNOWN' : 'PENDING';
+  }
+  const known = named.find((one) => one === outcome);
+  if (retryAt !== null) return known === undefined ? 'RETRYING' : 'PENDING';
+  if (row.tokenUpdatedAt?.getTime() !== tokenUpdatedAt?.getTime()) return 'UNKNOWN';
+  return known ?? 'UNAVAILABLE';
 }
 
 const PushStanding = builder.objectRef<PushStanding>('EnrollmentPush').implement({
@@ -83,8 +89,9 @@ const PushStanding = builder.objectRef<PushStanding>('EnrollmentPush').implement
     pushedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When somebody last set about pushing to it.',
-      resolve: ({ row }) => row?.claimedAt ?? null,
+      description: 'When a push to it was last sent, or was about to be.',
+      // At the epoch: asked for, and nobody has set about it yet.
+      resolve: ({ row }) => (row === null || row.claimedAt.getTime() === 0 ? null : row.claimedAt),
     }),
     acceptedAt: t.field({
       type: 'DateTime',
@@ -95,7 +102,7 @@ const PushStanding = builder.objectRef<PushStanding>('EnrollmentPush').implement
     retryAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When the last push is tried again.',
+      description: 'When it is pushed to again by itself.',
       resolve: ({ row }) => row?.retryAt ?? null,
     }),
   }),
@@ -121,7 +128,7 @@ const PushTargetOutcome = builder.objectRef<PushedTarget>('PushTargetOutcome').i
     enrollmentId: t.exposeString('enrollmentId', { description: 'Natural id of the enrolment.' }),
     push: t.field({
       type: PushStanding,
-      description: 'How it stands: ACCEPTED, or why not. UNKNOWN and RETRYING: not decided yet.',
+      description: 'How it stands: ACCEPTED, or why not. PENDING and RETRYING: not decided yet.',
       resolve: ({ standing }) => standing,
     }),
   }),

@@ -20,6 +20,13 @@ import {
   StrayReportReceived,
 } from './event-command.ts';
 import {
+  CertificateIssued,
+  CertificateRevoked,
+  DeviceAuthorityAdded,
+  EnrollmentInvitationCreated,
+  EnrollmentInvitationRevoked,
+} from './event-device-authority.ts';
+import {
   CertificateReplaced,
   EnrollmentAuthenticated,
   EnrollmentCheckedOut,
@@ -65,6 +72,11 @@ const EventStreamItem = builder.unionType('EventStreamItem', {
     PushCertificateUploaded,
     PushCertificateExpiring,
     PushCertificateExpired,
+    CertificateIssued,
+    CertificateRevoked,
+    DeviceAuthorityAdded,
+    EnrollmentInvitationCreated,
+    EnrollmentInvitationRevoked,
     JobProgressed,
     Checkpoint,
   ],

@@ -95,7 +95,7 @@ builder.mutationField('unenroll', (t) =>
     resolve: (_root, { input }, { useCases, viewer }) =>
       useCases.unenroll(viewer, {
         // No id has a NUL, and PostgreSQL takes none: replaced, it is an id that nobody has.
-        enrollmentId: enrollmentIdOf(String(input.enrollmentId)).replaceAll('\0', '\ufffd'),
+        enrollmentId: enrollmentIdOf(input.enrollmentId).replaceAll('\0', '\ufffd'),
         method: input.method,
         profileIdentifier: input.profileIdentifier ?? null,
         idempotencyKey: idempotencyKeyOf(input.idempotencyKey),

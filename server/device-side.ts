@@ -9,17 +9,21 @@ import {
   identifyByHeader,
   identifyBySignature,
   identifyByTls,
+  refusingRevoked,
 } from './http/identify.ts';
 import { createTokenService } from './http/token-service.ts';
 import { createHeaderVerifier } from './identity/cert-header.ts';
 import { createKnownCertificates } from './identity/known-certificates.ts';
 import { createSignatureVerifier } from './identity/mdm-signature.ts';
-import { createTrust } from './identity/trust.ts';
+import { createTrust, type Trust } from './identity/trust.ts';
 import { type CheckInServices, takeCheckIn } from './mdm/check-in/take.ts';
 import type { MdmContext } from './mdm/context.ts';
+import type { AuthorityWatch } from './mdm/enroll/authority-watch.ts';
+import type { EnrollContext } from './mdm/enroll/enroll-context.ts';
 import { takeReport } from './mdm/queue/report.ts';
 import type { Metrics } from './model/metrics.ts';
-import { Refusal } from './model/refusal.ts';
+import type { Generation } from './pki/authority.ts';
+import { writePem } from './pki/pem-blocks.ts';
 import { readReport } from './protocol/messages/report.ts';
 import { enrollmentOfCertificate } from './store/check-ins/bindings.ts';
 import { isUnavailable, sqlState } from './store/unavailable.ts';
@@ -38,10 +42,10 @@ export interface DeviceSide {
 }
 
 /** Puts the device routes together as the settings say. */
-export function deviceSide(ctx: MdmContext, settings: Settings, metrics: Metrics): DeviceSide {
+export function deviceSide(ctx: EnrollContext, settings: Settings, metrics: Metrics): DeviceSide {
   if (settings.disableMdm) return { routes: new Map(), authProxy: null };
   const { clock, log } = ctx;
-  const identify = identifier(settings, metrics);
+  const identify = identifier(settings, ctx.authority, metrics);
   const services = checkInServices(ctx, settings);
   const route = (takes: 'both' | 'check-ins' | 'reports') =>
     deviceRoute({
@@ -106,25 +110,19 @@ function isAway(error: unknown): boolean {
   return isUnavailable(error) || sqlState(error) === '57014';
 }
 
-function identifier(settings: Settings, metrics: Metrics): Identify {
-  const roots = pemsOf(settings.ca);
-  if (roots.length === 0) {
-    return {
-      needsBody: false,
-      certificate() {
-        throw new Refusal(
-          400,
-          'no-authority',
-          'no device certificate can be trusted: name the authority that issues them with --ca',
-        );
-      },
-    };
-  }
-  const trust = createTrust({ roots, intermediates: pemsOf(settings.intermediate) });
-  const certificates = createKnownCertificates({
-    trust: () => trust,
-    cacheSize: rememberedCertificates,
-  });
+function identifier(
+  settings: Settings,
+  authority: AuthorityWatch | null,
+  metrics: Metrics,
+): Identify {
+  const identify = provenBy(settings, metrics, trustOf(settings, authority));
+  return authority === null
+    ? identify
+    : refusingRevoked(identify, (sha256) => authority.isRevoked(sha256));
+}
+
+function provenBy(settings: Settings, metrics: Metrics, trust: () => Trust): Identify {
+  const certificates = createKnownCertificates({ trust, cacheSize: rememberedCertificates });
   if (settings.certHeader !== null) {
     const proxies = settings.trustedProxies.length === 0 ? thisMachine : settings.trustedProxies;
     return identifyByHeader(settings.certHeader, proxies, createHeaderVerifier({ certificates }));
@@ -135,6 +133,23 @@ function identifier(settings: Settings, metrics: Metrics): Identify {
   );
   if (!settings.tlsClientAuth) return bySignature;
   return identifyByTls((der, at) => certificates.trusted(der, [], at).verified, bySignature);
+}
+
+/** The authorities of the settings and the server's own; made anew when there is a new generation. */
+function trustOf(settings: Settings, authority: AuthorityWatch | null): () => Trust {
+  const roots = pemsOf(settings.ca);
+  const intermediates = pemsOf(settings.intermediate);
+  let generations: readonly Generation[] = [];
+  let trust = createTrust({ roots, intermediates });
+  return () => {
+    const now = authority?.generations() ?? generations;
+    if (now !== generations) {
+      generations = now;
+      const own = now.map(({ certificate }) => writePem('CERTIFICATE', certificate.der));
+      trust = createTrust({ roots: [...roots, ...own], intermediates });
+    }
+    return trust;
+  };
 }
 
 function pemsOf(bundles: readonly PemBundle[]): string[] {

@@ -6,7 +6,8 @@ import type { Events } from './events/open.ts';
 import { createGraphql } from './graphql/graphql.ts';
 import { endpoint } from './graphql/yoga.ts';
 import type { Handler } from './http/app.ts';
-import type { MdmContext } from './mdm/context.ts';
+import type { EnrollContext } from './mdm/enroll/enroll-context.ts';
+import { enrollUseCases } from './mdm/enroll/use-cases.ts';
 import { controlJob } from './mdm/jobs/control.ts';
 import { pushEnrollments } from './mdm/push/request.ts';
 import { pushCertificateUseCases } from './mdm/push-certificates/use-cases.ts';
@@ -29,7 +30,7 @@ export interface GraphSide {
 
 /** Puts the graph together: who calls, what they see, what they may do. */
 export function graphSide(parts: {
-  readonly ctx: MdmContext;
+  readonly ctx: EnrollContext;
   readonly prisma: PrismaClient;
   readonly events: Events;
   readonly settings: Settings;
@@ -47,6 +48,7 @@ export function graphSide(parts: {
       pushEnrollments: (viewer, input) => pushEnrollments(ctx, viewer, input),
       controlJob: (viewer, action, jobId) => controlJob(ctx, viewer, action, jobId),
       ...pushCertificateUseCases(ctx),
+      ...enrollUseCases(ctx),
     },
     events,
     now: () => clock.now(),

@@ -49,9 +49,6 @@ async function main(): Promise<void> {
     graphqlUrl: `${running.url}/graphql`,
     pid: process.pid,
   });
-  if (settings.ca.length === 0) {
-    log.warn({}, 'devices are refused until --ca names the authority of their certificates');
-  }
   terminal?.(
     `graphmdm listens on ${running.url}\n` +
       `  GraphiQL    ${running.url}/graphql\n` +

@@ -1,23 +1,22 @@
 import { createApns } from './apns/client.ts';
 import { proxyFromEnvironment } from './apns/proxy.ts';
 import type { Settings } from './config.ts';
-import { type JobRunner, startJobs } from './jobs/runner.ts';
+import { startJobs } from './jobs/runner.ts';
 import type { RecurringTask } from './jobs/every.ts';
 import type { MdmContext } from './mdm/context.ts';
-import { pushDue } from './mdm/push/due.ts';
+import { startDuePushes } from './mdm/push/due.ts';
 import { createPushIdentities } from './mdm/push/identities.ts';
 import type { PushContext } from './mdm/push/push-context.ts';
-import { pushJobKind, runPushJob } from './mdm/push/push-job.ts';
-import { pushSweep } from './mdm/push/sweep.ts';
+import { runPushJob } from './mdm/push/push-job.ts';
+import { pushJobKind } from './mdm/push/push-job-input.ts';
+import { pushSweep, sweepEvery } from './mdm/push/sweep.ts';
 import { loadPushIdentity, stopTopic } from './mdm/push-certificates/identity.ts';
 import type { Metrics } from './model/metrics.ts';
 
-/** How often each process looks for pushes whose time has come, in milliseconds. */
-const dueEveryMs = 500;
-
 /** What pushes, and what runs jobs. */
 export interface PushSide {
-  readonly jobs: JobRunner;
+  /** Looks for jobs and for pushes at once. */
+  kick(): void;
   /** For the tasks that one of all processes does. */
   readonly tasks: readonly RecurringTask[];
   /** Stops pushing; what was claimed and not sent is sent by others, or later. */
@@ -50,26 +49,17 @@ export function pushSide(ctx: MdmContext, settings: Settings, metrics: Metrics):
     committed: ctx.committed,
   });
 
-  const stopping = new AbortController();
-  let cancel = clock.setTimer(dueEveryMs, look);
-  let looking = Promise.resolve();
-  function look(): void {
-    looking = pushDue(push, stopping.signal)
-      .catch((error: unknown) => log.warn({ err: error }, 'could not look for due pushes'))
-      .finally(() => {
-        if (!stopping.signal.aborted) cancel = clock.setTimer(dueEveryMs, look);
-      });
-  }
+  const due = startDuePushes(push);
 
   return {
-    jobs,
-    tasks: [{ name: 'push sweep', every: 60, run: (signal) => pushSweep(push, signal) }],
+    kick() {
+      jobs.kick();
+      due.kick();
+    },
+    tasks: [{ name: 'push sweep', every: sweepEvery, run: () => pushSweep(ctx) }],
     async stop() {
-      stopping.abort();
-      cancel();
-      await jobs.stop();
-      await looking;
-      await apns.stop();
+      // Together: jobs and due pushes wait for what is under way, which ends as the client stops.
+      await Promise.all([jobs.stop(), due.stop(), apns.stop()]);
     },
   };
 }

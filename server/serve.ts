@@ -1,15 +1,18 @@
 import type { Settings } from './config.ts';
 import { deviceSide } from './device-side.ts';
+import { enrollSettings, enrollSide, wantedAuthority } from './enroll-side.ts';
 import { localWakeUps } from './events/wake-ups-local.ts';
 import { redisWakeUps } from './events/wake-ups-redis.ts';
 import { openEvents } from './events/open.ts';
 import { ensureFirstToken } from './access/first-token.ts';
 import { graphSide } from './graph-side.ts';
 import { createApp } from './http/app.ts';
+import { discoveryRoutes } from './http/discovery.ts';
 import { livez, readyz } from './http/health.ts';
 import { listen } from './http/listen.ts';
 import type { TlsFiles } from './http/tls.ts';
 import { startRecurring } from './jobs/every.ts';
+import { ensureDeviceAuthority } from './mdm/enroll/ensure-authority.ts';
 import { createLastSeen } from './mdm/last-seen.ts';
 import type { MdmContext } from './mdm/context.ts';
 import { createExpiryWatch, expiryEvery } from './mdm/push-certificates/expiry.ts';
@@ -66,15 +69,27 @@ export async function serve(options: ServeOptions): Promise<Running> {
 }
 
 function refuseContradictions(settings: Settings): void {
-  const { eventRetention, resultRetention } = settings;
-  if (resultRetention !== null && (eventRetention === null || eventRetention > resultRetention)) {
+  const { eventRetention, resultRetention, historyRetention } = settings;
+  // A finished command's target goes together with its result.
+  for (const [flag, kept] of [
+    ['--result-retention', resultRetention],
+    ['--history-retention', historyRetention],
+  ] as const) {
+    if (kept === null || (eventRetention !== null && eventRetention <= kept)) continue;
     throw new StartupError(
-      '--event-retention must not be longer than --result-retention: events link to results.',
+      `--event-retention must not be longer than ${flag}: events link to results.`,
     );
   }
   if (settings.disableMdm && settings.disableApi) {
     throw new StartupError('--disable-mdm and --disable-api together leave nothing to serve.');
   }
+}
+
+/** A server that serves no devices has none to refer elsewhere either. */
+function discovery(settings: Settings): ReturnType<typeof discoveryRoutes> {
+  if (settings.disableMdm) return new Map();
+  const { accountDrivenByodUrl: byod, accountDrivenAddeUrl: adde } = settings;
+  return discoveryRoutes({ byod, adde });
 }
 
 function tlsFiles({ tlsCert, tlsKey, tlsClientAuth }: Settings): TlsFiles | null {
@@ -93,6 +108,8 @@ async function open(
   stops: Stop[],
 ): Promise<Running> {
   const { dataDir, databaseUrl } = settings;
+  const authority = wantedAuthority(settings);
+  const enroll = enrollSettings(settings);
   const database = await openDatabase({ databaseUrl, dataDir, log, metrics });
   stops.push({ name: 'database', timeout: 30_000, stop: () => database.close() });
 
@@ -102,6 +119,7 @@ async function open(
     after: async (client) => {
       keyring = await ensureKeyring(client, { keys: settings.secretKey, dataDir, log });
       await ensureFirstToken(client, settings.adminToken, { dataDir, terminal, log });
+      await ensureDeviceAuthority(client, keyring, authority, { now: clock.now(), log });
     },
   });
   if (keyring === undefined) throw new Error('migrate did not run its last step');
@@ -132,7 +150,7 @@ async function open(
   stops.unshift({ name: 'last seen', timeout: 10_000, stop: () => lastSeen.stop() });
 
   let kickJobs = (): void => {};
-  const ctx: MdmContext = {
+  const mdm: MdmContext = {
     hot: database.hot,
     graph: database.graph,
     keyring,
@@ -144,8 +162,11 @@ async function open(
     kickJobs: () => kickJobs(),
     currentCursor: () => events.currentCursor(),
   };
+  const enrolment = await enrollSide(mdm, settings, enroll, metrics);
+  const { ctx } = enrolment;
+  stops.unshift({ name: 'enrolment', timeout: 5_000, stop: () => enrolment.stop() });
   const push = pushSide(ctx, settings, metrics);
-  kickJobs = push.jobs.kick;
+  kickJobs = push.kick;
   stops.unshift({ name: 'push', timeout: 15_000, stop: () => push.stop() });
   const prisma = openPrisma(database.graph);
   const graph = graphSide({ ctx, prisma, events, settings, metrics });
@@ -178,7 +199,9 @@ async function open(
   const app = createApp(
     new Map([
       ...devices.routes,
+      ...enrolment.routes,
       ...graph.routes,
+      ...discovery(settings),
       ['/livez', livez],
       [
         '/readyz',
@@ -206,10 +229,11 @@ async function open(
     ]),
     log,
     async (http) => {
-      if (devices.authProxy === null || !http.path.startsWith(devices.authProxy.prefix))
-        return false;
-      await devices.authProxy.handle(http);
-      return true;
+      const below = [devices.authProxy, enrolment.pages].find(
+        (each) => each !== null && http.path.startsWith(each.prefix),
+      );
+      await below?.handle(http);
+      return below !== undefined;
     },
   );
   graph.attach(listener.server);
@@ -221,7 +245,10 @@ async function open(
     // Subscribers are told to come back before the listener waits for the last requests to end.
     { name: 'graph', timeout: 5_000, stop: () => graph.stop() },
   );
-  const order = ['graph', 'http', 'jobs', 'push', 'events', 'last seen', 'wake-ups', 'database'];
+  const order = [
+    ...['graph', 'http', 'jobs', 'push', 'enrolment', 'events'],
+    ...['last seen', 'wake-ups', 'database'],
+  ];
   const inOrder = stops.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   const { port } = listener.address;
   return {

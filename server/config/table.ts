@@ -49,12 +49,83 @@ export const table = {
   ca: fileList('ca', {
     parse: parsePemBundle,
     expected: 'a file of PEM certificates',
-    help: 'Certificate authorities that device certificates must chain to.',
+    help: 'Certificate authorities that device certificates must chain to, instead of the server’s own.',
   }),
   intermediate: fileList('intermediate', {
     parse: parsePemBundle,
     expected: 'a file of PEM certificates',
     help: 'Certificates between those authorities and the devices’ own; trusted for nothing themselves.',
+  }),
+  deviceCa: onOff('device-ca', {
+    schema: values.truth,
+    default: false,
+    help: 'Have the server’s own device authority beside those of --ca. Without --ca there always is one.',
+  }),
+  deviceCaFile: optional('device-ca-file', {
+    schema: values.file,
+    expected: 'a file of PEM (certificate and key) or PKCS #12',
+    help: 'Authority to take over as the server’s own, instead of one that the first start makes.',
+  }),
+  deviceCaPassword: optional('device-ca-password', {
+    schema: values.password,
+    expected: 'a password',
+    secret: true,
+    help: 'Password of --device-ca-file.',
+  }),
+  deviceCaKeyKind: required('device-ca-key-kind', {
+    schema: values.keyKind,
+    expected: 'rsa or ec',
+    default: 'rsa',
+    help: 'Key of a device authority that is made: RSA-2048, or P-256.',
+  }),
+  deviceCertValidity: required('device-cert-validity', {
+    schema: values.days,
+    expected: 'a number of days such as 365d, at most 3650d',
+    default: '365d',
+    help: 'How long the certificates of devices last, never beyond their authority.',
+  }),
+  scepChallenge: optional('scep-challenge', {
+    schema: values.challenge,
+    expected: '1 to 200 visible ASCII characters',
+    secret: true,
+    help: 'A challenge that gets any device a certificate, beside those of invitations. Make it long and random.',
+  }),
+  scepAllowDes: onOff('scep-allow-des', {
+    schema: values.truth,
+    default: true,
+    help: 'Take SCEP requests in single DES. Widespread clients send nothing else; Apple’s devices do not need it.',
+  }),
+  scepUrl: optional('scep-url', {
+    schema: values.upstreamUrl,
+    expected: 'an https:// or http:// URL',
+    help: 'SCEP server that profiles name instead of this one, with --scep-challenge.',
+  }),
+  organization: required('organization', {
+    schema: values.organization,
+    expected: '1 to 64 characters',
+    default: 'graphmdm',
+    help: 'Whose server this is, as profiles and certificates say it.',
+  }),
+  accessRights: required('access-rights', {
+    schema: values.accessRights,
+    expected: 'a number from 1 to 8191',
+    default: '8191',
+    help: 'AccessRights of enrolment profiles, the sum of what the server may do.',
+  }),
+  profileTrust: fileList('profile-trust', {
+    parse: parsePemBundle,
+    expected: 'a file of PEM certificates',
+    help: 'Roots that profiles have devices trust, when the certificate of --public-url is a private one.',
+  }),
+  profileSigningCert: optional('profile-signing-cert', {
+    schema: values.file,
+    expected: 'a PEM file',
+    help: 'Certificate (with its chain) that profiles are signed with.',
+  }),
+  profileSigningKey: optional('profile-signing-key', {
+    schema: values.file,
+    expected: 'a PEM file',
+    help: 'Key of --profile-signing-cert.',
   }),
   refuseSha1: onOff('refuse-sha1', {
     schema: values.truth,
@@ -132,6 +203,16 @@ export const table = {
     schema: values.upstreamUrl,
     expected: 'an https:// or http:// URL',
     help: 'Target of /authproxy/: requests of enrolled devices are passed on to it.',
+  }),
+  accountDrivenByodUrl: optional('account-driven-byod-url', {
+    schema: values.enrollmentUrl,
+    expected: 'an https:// URL',
+    help: 'Server that account-driven User Enrollment (mdm-byod) is referred to, by /.well-known/com.apple.remotemanagement.',
+  }),
+  accountDrivenAddeUrl: optional('account-driven-adde-url', {
+    schema: values.enrollmentUrl,
+    expected: 'an https:// URL',
+    help: 'The same for account-driven Device Enrollment (mdm-adde).',
   }),
   uaZlDc: onOff('ua-zl-dc', {
     schema: values.truth,

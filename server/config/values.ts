@@ -87,6 +87,12 @@ export const upstreamUrl = parsed<URL>((text) => {
   return url.username === '' && url.password === '' ? url : null;
 });
 
+/** Where devices enrol by account: told to them as it was written, and they take https only. */
+export const enrollmentUrl = parsed<string>((text) => {
+  const url = upstreamUrl.safeParse(text);
+  return url.success && url.data.protocol === 'https:' ? text : null;
+});
+
 /** Who makes the tokens of one service. */
 export interface TokenServiceUrl {
   readonly tokenServiceType: string;
@@ -112,6 +118,26 @@ export const network = parsed<string>((text) => {
   return size <= (family === 4 ? 32 : 128) ? text : null;
 });
 
+export const keyKind = z.enum(['rsa', 'ec']);
+
+/** A whole number of days. */
+export const days = parsed<number>((text) => {
+  const count = Number(/^(\d{1,4})d$/.exec(text)?.[1]);
+  return count >= 1 && count <= 3_650 ? count : null;
+});
+
+/** What RFC 2985's challengePassword carries everywhere. */
+export const challenge = z.string().regex(/^[!-~]{1,200}$/);
+
+/** X.520's limit for an organisation's name; nothing that a certificate or a page could trip over. */
+export const organization = z.string().regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]{1,64}$/u);
+
+export const accessRights = parsed<number>((text) => {
+  const rights = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  return rights >= 1 && rights <= 8_191 ? rights : null;
+});
+
+export const password = z.string();
 export const hmacKey = z.string().min(1);
 export const file = z.string().min(1);
 

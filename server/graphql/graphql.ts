@@ -41,7 +41,7 @@ export function createGraphql<Context extends object>(parts: {
     'Requests and WebSockets that are open.',
     operations.count,
   );
-  const webSocket = createWebSocketSide({ pipeline, access, operations, settings, clock, log });
+  const webSocket = createWebSocketSide({ pipeline, access, operations, settings, clock });
   return {
     handle: createHttpHandler({ pipeline, access, operations, settings }),
     attach: webSocket.attach,

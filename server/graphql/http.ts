@@ -27,6 +27,8 @@ export function createHttpHandler<Context extends object>(parts: {
       const viewer = await access.viewerOf(request.headers.authorization);
       const { ended, release } = operations.open(viewer);
       response.once('close', release);
+      // The caller may have gone while his token was looked up.
+      if (response.closed) release();
       await pipeline.yoga.handle(request, response, { operation: { viewer, traceId, ended } });
     } catch (error) {
       if (response.headersSent) throw error;

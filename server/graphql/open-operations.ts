@@ -13,16 +13,19 @@ export interface OpenOperations {
   open(viewer: Viewer): Lease;
   /** How many are open. */
   count(): number;
-  /** Ends all that is open, quietly. */
+  /** Ends all that is open, and what is opened from now on, quietly. */
   stop(): void;
 }
 
 export function createOpenOperations(access: Pick<Access, 'watch'>): OpenOperations {
   const open = new Set<AbortController>();
+  let isStopped = false;
 
   return {
     open(viewer) {
       const controller = new AbortController();
+      // The listener takes requests until the others have ended: this one must not hold it up.
+      if (isStopped) controller.abort();
       const watch = access.watch(viewer);
       open.add(controller);
       watch.signal.addEventListener('abort', () => controller.abort(watch.signal.reason));
@@ -36,6 +39,7 @@ export function createOpenOperations(access: Pick<Access, 'watch'>): OpenOperati
     },
     count: () => open.size,
     stop() {
+      isStopped = true;
       for (const controller of open) controller.abort();
       open.clear();
     },

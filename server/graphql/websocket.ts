@@ -7,7 +7,6 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from '../access/access.ts';
 import { Unauthenticated } from '../access/unauthenticated.ts';
 import type { Clock } from '../model/clock.ts';
-import type { Log } from '../model/log.ts';
 import { newTraceId, withTraceId } from '../model/trace.ts';
 import type { Viewer } from '../model/viewer.ts';
 import { waitUntilTaken } from './backlog.ts';
@@ -53,9 +52,8 @@ export function createWebSocketSide<Context extends object>(parts: {
   readonly operations: OpenOperations;
   readonly settings: GraphqlSettings;
   readonly clock: Clock;
-  readonly log: Log;
 }): WebSocketSide {
-  const { pipeline, access, operations, settings, clock, log } = parts;
+  const { pipeline, access, operations, settings, clock } = parts;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: settings.bodyLimit });
   const callers = new WeakMap<WebSocket, Caller>();
   const runs = new WeakMap<ExecutionArgs, { execute: Run; subscribe: Run; traceId: string }>();
@@ -67,6 +65,8 @@ export function createWebSocketSide<Context extends object>(parts: {
       const lease = operations.open(viewer);
       callers.set(socket, { viewer, ...lease });
       socket.once('close', lease.release);
+      // It may have closed while its token was looked up.
+      if (socket.readyState === socket.CLOSED) lease.release();
       lease.ended.addEventListener('abort', () => {
         if (!(lease.ended.reason instanceof Unauthenticated)) return;
         socket.close(closeCodes.unauthorized, lease.ended.reason.message);
@@ -141,15 +141,16 @@ export function createWebSocketSide<Context extends object>(parts: {
   return {
     attach(server) {
       server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-        if (new URL(request.url ?? '/', 'http://localhost').pathname !== endpoint) {
-          socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+        if (pathOf(request) !== endpoint) {
+          // Node has taken its own listener away: a client that is gone already would end the process.
+          socket.on('error', () => {});
+          socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
           return;
         }
         sockets.handleUpgrade(request, socket, head, (webSocket) =>
           sockets.emit('connection', webSocket, request),
         );
       });
-      sockets.on('wsClientError', (error) => log.debug({ err: error }, 'a bad WebSocket request'));
     },
     async stop() {
       // Who does not answer the close would hold the shutdown up.
@@ -160,6 +161,11 @@ export function createWebSocketSide<Context extends object>(parts: {
       cancel();
     },
   };
+}
+
+/** Anybody may send any target, so nothing here may throw. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '';
 }
 
 function authorizationIn(

@@ -198,7 +198,7 @@ function pathBelow(url: string): string | null {
     decoded = decoded.replace(/%([\da-f]{2})/gi, (_escape, hex: string) =>
       String.fromCharCode(Number.parseInt(hex, 16)),
     );
-    if (/[\\\0-\x1f\xc0\xc1]/.test(decoded)) return null;
+    if (/[\\\xc0\xc1]/.test(decoded) || Array.from(decoded).some((one) => one < ' ')) return null;
     // Some servers take what follows a `;` for parameters of the segment.
     const segments = decoded.split('/').map((segment) => segment.split(';', 1)[0]);
     if (segments.includes('.') || segments.includes('..')) return null;

@@ -1,8 +1,8 @@
-import { BlockList, isIPv4 } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Context } from 'koa';
 import type { VerifiedCertificate } from '../model/identity.ts';
 import { Refusal } from '../model/refusal.ts';
+import { networkList, socketAddress } from './client-address.ts';
 
 /** Says whose certificate proves a request. */
 export interface Identify {
@@ -34,13 +34,12 @@ export function identifyByHeader(
   proxies: readonly string[],
   verify: ByHeader,
 ): Identify {
-  const trusted = new BlockList();
-  for (const proxy of proxies) addTo(trusted, proxy);
+  const trusted = networkList(proxies);
   return {
     needsBody: false,
     certificate(ctx, _body, at) {
-      const address = (ctx.req.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-      if (!trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')) {
+      const address = socketAddress(ctx);
+      if (!trusted(address)) {
         throw new Refusal(
           400,
           'untrusted-proxy',
@@ -69,9 +68,18 @@ export function identifyByTls(verify: ByCertificate, otherwise: Identify): Ident
   };
 }
 
-function addTo(list: BlockList, proxy: string): void {
-  const [address = '', bits] = proxy.split('/');
-  const family = isIPv4(address) ? 'ipv4' : 'ipv6';
-  if (bits === undefined) list.addAddress(address, family);
-  else list.addSubnet(address, Number(bits), family);
+/** Refuses certificates that were revoked, however they prove a request. */
+export function refusingRevoked(
+  identify: Identify,
+  isRevoked: (sha256: Buffer) => boolean,
+): Identify {
+  return {
+    needsBody: identify.needsBody,
+    certificate(ctx, body, at) {
+      const certificate = identify.certificate(ctx, body, at);
+      if (!isRevoked(certificate.sha256)) return certificate;
+      const hash = certificate.sha256.toString('hex');
+      throw new Refusal(400, 'certificate-revoked', `certificate ${hash} was revoked`);
+    },
+  };
 }

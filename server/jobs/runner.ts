@@ -8,13 +8,13 @@ import { isUnavailable } from '../store/unavailable.ts';
 
 /** A job while it runs here. */
 export interface RunningJob extends ClaimedJob {
-  /** Whose lease it is; goes with every `saveJob`. */
+  /** Names this run; goes with every `saveJob`. */
   readonly holder: string;
   /** Aborted when it may not go on here: stopped, cancelled, paused, or taken over. */
   readonly signal: AbortSignal;
 }
 
-/** A kind of job. It works in short transactions and stores its cursor in each of them. */
+/** A kind of job. It works in short transactions and stores its cursor as it gets on. */
 export type JobKind = (job: RunningJob) => Promise<void>;
 
 export interface JobRunner {
@@ -24,10 +24,11 @@ export interface JobRunner {
   stop(): Promise<void>;
 }
 
+/** Together at most 22 seconds from a process's death to another's taking over. */
 const leaseSeconds = 20;
-const heartbeatMs = 5_000;
 const lookEveryMs = 2_000;
-const mostAtOnce = 4;
+const heartbeatMs = 5_000;
+const mostAtOnce = 8;
 
 /**
  * Runs jobs of the kinds given, each in one process at a time. When a process dies its lease ends, and
@@ -42,7 +43,7 @@ export function startJobs(
     committed,
   }: { readonly clock: Clock; readonly log: Log; readonly committed: () => void },
 ): JobRunner {
-  const holder = randomUUID();
+  /** By holder. */
   const running = new Map<
     string,
     { readonly end: AbortController; readonly done: Promise<void> }
@@ -67,9 +68,9 @@ export function startJobs(
   async function keep(): Promise<void> {
     if (running.size === 0) return;
     try {
-      const ids = [...running.keys()];
-      const kept = new Set(await keepJobs(pool, holder, ids, leaseSeconds));
-      for (const id of ids) if (!kept.has(id)) running.get(id)?.end.abort();
+      const holders = [...running.keys()];
+      const kept = new Set(await keepJobs(pool, holders, leaseSeconds));
+      for (const holder of holders) if (!kept.has(holder)) running.get(holder)?.end.abort();
     } catch (error) {
       log.warn({ err: error }, 'leases of running jobs could not be kept');
     }
@@ -93,25 +94,27 @@ export function startJobs(
   async function look(): Promise<void> {
     try {
       while (!stopped && running.size < mostAtOnce) {
+        const holder = randomUUID();
         const job = await claimJob(pool, holder, [...kinds.keys()], leaseSeconds);
         if (job === null) return;
-        start(job);
+        start(job, holder);
       }
     } catch (error) {
       log.warn({ err: error }, 'could not look for jobs');
     }
   }
 
-  function start(job: ClaimedJob): void {
+  function start(job: ClaimedJob, holder: string): void {
     const end = new AbortController();
-    const done = withTraceId(newTraceId(), () => run(job, end.signal)).finally(() => {
-      running.delete(job.id);
+    if (stopped) end.abort();
+    const done = withTraceId(newTraceId(), () => run(job, holder, end.signal)).finally(() => {
+      running.delete(holder);
       kick();
     });
-    running.set(job.id, { end, done });
+    running.set(holder, { end, done });
   }
 
-  async function run(job: ClaimedJob, signal: AbortSignal): Promise<void> {
+  async function run(job: ClaimedJob, holder: string, signal: AbortSignal): Promise<void> {
     const { id, kind } = job;
     try {
       await kinds.get(kind)?.({ ...job, holder, signal });
@@ -136,8 +139,8 @@ export function startJobs(
       stopped = true;
       cancelLook();
       cancelBeat();
-      await looking;
       for (const { end } of running.values()) end.abort();
+      await looking;
       await Promise.allSettled([...running.values()].map(({ done }) => done));
     },
   };

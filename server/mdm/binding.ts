@@ -8,7 +8,8 @@ import {
   recordCertificate,
 } from '../store/check-ins/bindings.ts';
 import { enableAgain } from '../store/check-ins/channels.ts';
-import { renewalDelivered } from '../store/check-ins/renewal.ts';
+import { issuedAs, renewalDelivered } from '../store/check-ins/renewal.ts';
+import { followProfileValues } from '../store/enroll/profile-values.ts';
 import { appendEvent } from '../store/events/append.ts';
 import type { Arrival } from './check-in/message.ts';
 import { reEnroll } from './reenroll.ts';
@@ -30,9 +31,9 @@ export function standingOf(device: BoundDevice, sha256: Buffer): Standing {
 }
 
 /**
- * Whether a new certificate renews the enrolment that is there, rather than beginning another. The
- * evidence is a renewal InstallProfile that the device was handed and has not answered; one that is
- * merely queued proves nothing.
+ * Whether a new certificate renews the enrolment that is there, rather than beginning another. Of one
+ * that we issued the record of it is the evidence. Of another's it is a renewal InstallProfile that the
+ * device was handed and has not answered; one that is merely queued proves nothing.
  */
 export async function isRenewal(
   client: PoolClient,
@@ -40,6 +41,8 @@ export async function isRenewal(
   arrival: Arrival,
 ): Promise<boolean> {
   if (!device.enabled || standingOf(device, arrival.certificate.sha256) === 'current') return false;
+  const issued = await issuedAs(client, device.key, arrival.certificate.sha256);
+  if (issued !== 'foreign') return issued === 'renewal';
   return renewalDelivered(client, device.key, arrival.certificate);
 }
 
@@ -150,6 +153,12 @@ async function makeCurrent(
 ): Promise<BoundDevice> {
   const { certificate, at, traceId } = arrival;
   await promotePendingCertificate(client, device, certificate.sha256, at, traceId);
+  await followProfileValues(client, device.key, {
+    certificate: certificate.sha256,
+    // A migrated device that is bound to its first certificate is in the enrolment that it was in.
+    renewal: device.renewing || device.currentHash === null,
+    at,
+  });
   return { ...device, currentHash: certificate.sha256, pendingHash: null };
 }
 

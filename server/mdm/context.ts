@@ -18,7 +18,7 @@ export interface MdmContext {
   readonly retro: boolean;
   /** To be called after each commit that appended events. Cheap, never fails. */
   readonly committed: () => void;
-  /** To be called after each commit that made a job. Cheap, never fails. */
+  /** To be called after each commit that made a job or asked for pushes. Cheap, never fails. */
   readonly kickJobs: () => void;
   /** The event stream's position now; what commits later comes after it. */
   readonly currentCursor: () => Promise<string>;

@@ -28,6 +28,11 @@ export const eventTypes = [
   'PushCertificateUploaded',
   'PushCertificateExpiring',
   'PushCertificateExpired',
+  'CertificateIssued',
+  'CertificateRevoked',
+  'DeviceAuthorityAdded',
+  'EnrollmentInvitationCreated',
+  'EnrollmentInvitationRevoked',
   'JobProgressed',
 ] as const;
 

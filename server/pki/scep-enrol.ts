@@ -21,6 +21,7 @@ export interface Enrolling {
   readonly findIssued: FindIssued;
   readonly policy: ScepPolicy;
   readonly at: Date;
+  readonly from: string | undefined;
 }
 
 /**
@@ -37,7 +38,7 @@ export async function enrol(
   { request, publicKey }: { readonly request: CertificateRequest; readonly publicKey: KeyObject },
   enrolling: Enrolling,
 ): Promise<Buffer> {
-  const { authority, issue, checkChallenge, at } = enrolling;
+  const { authority, issue, checkChallenge, at, from } = enrolling;
   const subscriber = subscriberOf(request, publicKey, enrolling);
   const { transactionId, signer, messageType } = message;
   const publicKeySha256 = keySha256(publicKey);
@@ -56,7 +57,13 @@ export async function enrol(
     throw new ScepRefused('badRequest', 'not signed with the key that the request is for');
   }
   const { challengePassword: challenge } = request;
-  const verdict = await checkChallenge({ challenge, transactionId, publicKeySha256, at });
+  const verdict = await checkChallenge({
+    challenge,
+    transactionId,
+    publicKeySha256,
+    at,
+    ...(from !== undefined && { from }),
+  });
   if (verdict.outcome === 'already') return verdict.certificate;
   if (verdict.outcome === 'refused') {
     throw new ScepRefused('badRequest', `challenge refused: ${verdict.reason}`);

@@ -60,7 +60,7 @@ export function createScepResponder(options: ScepOptions): ScepResponder {
       case 'GetCACert':
         return certificatesAnswer(request.message, [newest, ...generations.slice(1)]);
       case 'PKIOperation':
-        return operate(request.message, service, [newest, ...generations.slice(1)], at);
+        return operate(request, service, [newest, ...generations.slice(1)], at);
       default:
         return plain(400, 'Unknown operation.');
     }
@@ -68,7 +68,7 @@ export function createScepResponder(options: ScepOptions): ScepResponder {
 }
 
 async function operate(
-  encoded: ScepRequest['message'],
+  { message: encoded, from }: ScepRequest,
   service: Service,
   generations: readonly [IssuingGeneration, ...IssuingGeneration[]],
   at: Date,
@@ -89,7 +89,7 @@ async function operate(
   let answering: KeyHolder = scepIdentity(generations[0]);
   let outcome: CertRepOutcome;
   try {
-    outcome = await outcomeOf(message, service, holders, at, (holder) => {
+    outcome = await outcomeOf(message, service, holders, { at, from }, (holder) => {
       answering = holder;
     });
   } catch (error) {
@@ -108,20 +108,31 @@ async function operate(
     );
   }
   const body = writeCertRep(message, outcome, answering);
-  return { status: 200, contentType: 'application/x-pki-message', body };
+  return {
+    status: 200,
+    contentType: 'application/x-pki-message',
+    body,
+    ...(outcome.status === 'failure' && { failInfo: outcome.failInfo }),
+  };
+}
+
+/** When a request came, and from where. */
+interface Came {
+  readonly at: Date;
+  readonly from: string | undefined;
 }
 
 async function outcomeOf(
   message: PkiMessage,
   service: Service,
   holders: readonly KeyHolder[],
-  at: Date,
+  came: Came,
   opened: (holder: KeyHolder) => void,
 ): Promise<CertRepOutcome> {
   const signerKey = checkSigner(message, service.policy);
   const { content, cipher, holder } = openMessage(message, holders, service.policy);
   opened(holder);
-  const certificate = await certificateFor(message, signerKey, content, service, at);
+  const certificate = await certificateFor(message, signerKey, content, service, came);
   return { status: 'success', certificates: [certificate], recipient: message.signer, cipher };
 }
 
@@ -130,7 +141,7 @@ async function certificateFor(
   signerKey: KeyObject,
   content: Buffer,
   service: Service,
-  at: Date,
+  { at, from }: Came,
 ): Promise<Buffer> {
   const authority = service.authority();
   const { findIssued, policy } = service;
@@ -138,7 +149,7 @@ async function certificateFor(
     case 'PKCSReq':
     case 'RenewalReq': {
       const request = readSignedRequest(content, policy);
-      return enrol(message, signerKey, request, { ...service, authority, at });
+      return enrol(message, signerKey, request, { ...service, authority, at, from });
     }
     case 'CertPoll':
       return polledCertificate(message, signerKey, content, findIssued);

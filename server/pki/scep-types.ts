@@ -1,3 +1,4 @@
+import type { FailInfo } from '../protocol/scep/attributes.ts';
 import type { IssuePolicy } from './issue.ts';
 import type { KeyPolicy } from './key-policy.ts';
 
@@ -7,6 +8,8 @@ export interface ScepRequest {
   readonly operation: string | null;
   /** The `message` of the query (URL-decoded), or the body of a POST; null if there is neither. */
   readonly message: string | Buffer | null;
+  /** The client's address, for whoever counts wrong challenges. */
+  readonly from?: string;
 }
 
 /** What to answer. SCEP's own refusals are answers with status 200. */
@@ -14,6 +17,8 @@ export interface ScepAnswer {
   readonly status: 200 | 400 | 413 | 503;
   readonly contentType: string;
   readonly body: Buffer;
+  /** Why a request was refused in the words of SCEP; for metrics. */
+  readonly failInfo?: FailInfo;
 }
 
 /** Answers one request. Rejects only when something that was passed in did. */
@@ -27,6 +32,8 @@ export interface ChallengeUse {
   /** SHA-256 of the key that the certificate is for. */
   readonly publicKeySha256: Buffer;
   readonly at: Date;
+  /** The client's address, if it is known. */
+  readonly from?: string;
 }
 
 export type ChallengeVerdict =

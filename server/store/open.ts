@@ -86,6 +86,9 @@ export function connect(
   for (const [name, pool] of Object.entries({ hot, graph })) {
     // An idle connection that drops (server restart, proxy) is replaced at the next use.
     pool.on('error', (error) => log.warn({ err: error, pool: name }, 'database connection lost'));
+    // One that drops in somebody's hands tells him by his statement. It also emits an error, which the
+    // pool listens to while it is idle only: with no listener it would end the process.
+    pool.on('connect', (client) => client.on('error', () => {}));
     const count = (what: string) => `graphmdm_database_${name}_connections_${what}`;
     metrics.gauge(count('open'), `Open connections of the ${name} pool`, () => pool.totalCount);
     metrics.gauge(count('idle'), `Idle connections of the ${name} pool`, () => pool.idleCount);

@@ -7,6 +7,7 @@ import type {
   EnrollmentFilterInput,
   TargetsInput,
 } from '../../generated/gql/graphql.ts';
+import { numberEvents } from '../../server/store/events/number.ts';
 import { aCommand } from '../build/commands.ts';
 import { ask, askText, dataOf } from './ask.ts';
 import { type GraphServer, startGraph } from './graph-server.ts';
@@ -233,6 +234,18 @@ describe('enqueueCommand', () => {
     });
   });
 
+  it('answers a repeat alike when the command has taken its target away since', async () => {
+    const { pool } = server;
+    await anEnrollment(pool, { id: 'LEAVES' });
+    const all = await server.token({ tenant: null });
+    const input = { targets: { ids: ['LEAVES'] }, command: { plist: plist('EraseDevice') } };
+    await enqueued(input);
+    await pool.query("update enrollment set enabled = false where id = 'LEAVES'");
+    for (const again of [await enqueue(input), await enqueue(input, all.token)]) {
+      expect(again).toMatchObject({ replayed: true, queuedCount: 1 });
+    }
+  });
+
   it('demands the count of a dry run for what wipes, and keeps to it', async () => {
     const command = { plist: plist('EraseDevice') };
     expect(await enqueue({ targets: { all: true }, command })).toMatchObject({
@@ -251,9 +264,11 @@ describe('enqueueCommand', () => {
   it('does one request with an idempotency key once', async () => {
     const input = { targets: { ids: ['C'] }, command: { plist: plist() }, idempotencyKey: 'once' };
     const first = await enqueued(input);
+    await numberEvents(server.pool);
     const second = await enqueue(input);
     expect(first.replayed).toBe(false);
-    expect(second).toMatchObject({ commandUuid: first.commandUuid, replayed: true });
+    // The position before the first, or a caller who had no answer would miss what came of it.
+    expect(second).toEqual({ ...first, replayed: true });
     expect(await enqueue({ ...input, command: { plist: plist() } })).toMatchObject({
       __typename: 'ConflictError',
     });

@@ -16,6 +16,7 @@ import { resultPlace, commandBodyPlace } from '../../server/mdm/queue/deliver.ts
 import { enqueueCommand } from '../../server/mdm/queue/enqueue.ts';
 import type { MdmContext } from '../../server/mdm/context.ts';
 import { pushCertificateUseCases } from '../../server/mdm/push-certificates/use-cases.ts';
+import { enrollUseCases } from '../../server/mdm/enroll/use-cases.ts';
 import { unenroll } from '../../server/mdm/unenroll/unenroll.ts';
 import { systemClock } from '../../server/model/clock.ts';
 import { type Log, silentLog } from '../../server/model/log.ts';
@@ -27,6 +28,7 @@ import { parsePlist } from '../../server/protocol/plist/parse.ts';
 import { type Keyring, createKeyring } from '../../server/secrets/keyring.ts';
 import { createLists } from '../../server/store/read/lists.ts';
 import { insertToken } from '../../server/store/tokens.ts';
+import { enrollDefaults } from '../build/enroll-settings.ts';
 import { testDatabase } from '../harness/database.ts';
 
 /** The graph's rooms on a database and a port of their own, without the device side. */
@@ -92,6 +94,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
       pushEnrollments: pushEnrollments.bind(null, mdm),
       controlJob: controlJob.bind(null, mdm),
       ...pushCertificateUseCases(mdm),
+      ...enrollUseCases({ ...mdm, authority: null, enroll: enrollDefaults }),
     },
     open: {
       commandBody: ({ bytes, sealed, tenantId, commandUuid }) =>

@@ -31,4 +31,17 @@ describe('the program', () => {
     expect(stderr).not.toContain('secret@');
     expect(existsSync(dataDir)).toBe(false);
   });
+
+  it.each(['--result-retention', '--history-retention'])(
+    'refuses a %s that ends before the events that link to results do',
+    async (flag) => {
+      const dataDir = join(scratchFolder(), 'data');
+      const { status, stderr } = await runProcess([
+        ...['--listen', ':0', '--data-dir', dataDir],
+        ...['--event-retention', '2d', flag, '1d'],
+      ]);
+      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(flag) });
+      expect(existsSync(dataDir)).toBe(false);
+    },
+  );
 });

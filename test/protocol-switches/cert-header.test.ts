@@ -40,7 +40,10 @@ async function send(
 
 /** As AWS load balancers write it: `+`, `=` and `/` stay as they are. */
 function leavingPlus(text: string): string {
-  return encodeURIComponent(text).replaceAll('%2B', '+').replaceAll('%3D', '=').replaceAll('%2F', '/');
+  return encodeURIComponent(text)
+    .replaceAll('%2B', '+')
+    .replaceAll('%3D', '=')
+    .replaceAll('%2F', '/');
 }
 
 describe('a certificate in a header', () => {
@@ -48,7 +51,10 @@ describe('a certificate in a header', () => {
     ['as RFC 9440 has it', rfc9440],
     ['as escaped PEM', (one) => encodeURIComponent(pem(one))],
     ['as escaped PEM with raw plus signs', (one) => leavingPlus(pem(one))],
-    ['as escaped PEM with plus signs for blanks', (one) => encodeURIComponent(pem(one)).replaceAll('%20', '+')],
+    [
+      'as escaped PEM with plus signs for blanks',
+      (one) => encodeURIComponent(pem(one)).replaceAll('%20', '+'),
+    ],
     [
       'as the first of a chain',
       (one) => encodeURIComponent(pem(one) + certificatePem(server.authority.certificate)),
@@ -77,8 +83,19 @@ describe('a certificate in a header', () => {
     ['two colons', () => '::', 'bad-certificate'],
     ['base64 that is cut', (one) => `${rfc9440(one).slice(0, -4)}:`, 'bad-certificate'],
     ['base64 of something else', () => ':AAAA:', 'bad-certificate'],
-    ['PEM of a key', () => encodeURIComponent(pem(identity).replaceAll('CERTIFICATE', 'PRIVATE KEY')), 'bad-certificate'],
-    ['a key before the certificate', (one) => encodeURIComponent(`-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n${pem(one)}`), 'bad-certificate'],
+    [
+      'PEM of a key',
+      () => encodeURIComponent(pem(identity).replaceAll('CERTIFICATE', 'PRIVATE KEY')),
+      'bad-certificate',
+    ],
+    [
+      'a key before the certificate',
+      (one) =>
+        encodeURIComponent(
+          `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n${pem(one)}`,
+        ),
+      'bad-certificate',
+    ],
     ['bad escapes', () => '%zz', 'bad-certificate'],
   ])('of %s is refused', async (_what, value, reason) => {
     const from = server.log.length;
@@ -117,7 +134,12 @@ describe('a certificate in a header', () => {
 
 describe('a proxy that is not trusted', () => {
   it('is not believed, not even with a good signature', async () => {
-    const flags = ['--cert-header', 'X-Client-Cert', '--trusted-proxies', '192.0.2.0/24,2001:db8::1'];
+    const flags = [
+      '--cert-header',
+      'X-Client-Cert',
+      '--trusted-proxies',
+      '192.0.2.0/24,2001:db8::1',
+    ];
     const wary = await startServer({ flags, authority: server.authority });
     const headers = { 'X-Client-Cert': rfc9440(identity), ...signedBy(identity, authenticate) };
     expect(await send(authenticate, headers, wary)).toBe(400);

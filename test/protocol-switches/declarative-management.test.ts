@@ -30,9 +30,11 @@ beforeAll(async () => {
   ]);
 });
 afterAll(() =>
-  Promise.all([plain, unslashed, signed].map((server) => server.stop()).concat(
-    [upstream, elsewhere].map((one) => one.close()),
-  )),
+  Promise.all(
+    [plain, unslashed, signed]
+      .map((server) => server.stop())
+      .concat([upstream, elsewhere].map((one) => one.close())),
+  ),
 );
 afterEach(() => {
   upstream.answer = () => ({});
@@ -146,7 +148,11 @@ describe('a declarative-management request', () => {
   });
 
   it.each([
-    ['a declaration’s identifier that looks like a query', 'declaration/configuration/a?b#c%2e;d', '/base/declaration/configuration/a%3Fb%23c%252e%3Bd'],
+    [
+      'a declaration’s identifier that looks like a query',
+      'declaration/configuration/a?b#c%2e;d',
+      '/base/declaration/configuration/a%3Fb%23c%252e%3Bd',
+    ],
     ['one with slashes in it', 'declaration/asset/a/b', '/base/declaration/asset/a/b'],
     ['one beyond ASCII', 'declaration/asset/é😀', '/base/declaration/asset/%C3%A9%F0%9F%98%80'],
   ])('escapes %s', async (_what, endpoint, url) => {
@@ -194,7 +200,11 @@ describe('a declarative-management request', () => {
 describe('an upstream’s answer', () => {
   it('of 404 passes for a single declaration only, which the device then removes', async () => {
     const device = await enrolled();
-    upstream.answer = () => ({ status: 404, headers: { 'Content-Type': 'text/plain' }, body: 'no' });
+    upstream.answer = () => ({
+      status: 404,
+      headers: { 'Content-Type': 'text/plain' },
+      body: 'no',
+    });
     const gone = await ask(device.channel, 'declaration/configuration/gone');
     expect(gone).toMatchObject({ status: 404, contentType: 'text/plain' });
     expect(gone.body.toString()).toBe('no');
@@ -214,7 +224,10 @@ describe('an upstream’s answer', () => {
       const from = plain.log.length;
       const reply = await ask(device.channel, 'tokens');
       expect([reply.status, reply.body.toString()]).toEqual([502, 'Bad Gateway\n']);
-      expect(plain.log.slice(from)).toContainEqual(expect.objectContaining({ level: 'error', status }));
+      expect(plain.log.slice(from)).toContainEqual(
+        expect.objectContaining({ level: 'error', status }),
+      );
+      expect(refusalsSince(plain, from)).toEqual(['dm-refused']);
       expect(elsewhere.asked).toEqual([]);
       upstream.answer = () => ({});
       expect((await ask(device.channel, 'tokens')).status).toBe(200);

@@ -35,8 +35,8 @@ async function enrolled() {
 }
 
 function tokenIn(body: Buffer): Buffer | null {
-  const root: unknown = parsePlist(body);
-  const data = isPlistDict(root as PlistDict) ? (root as PlistDict)['TokenData'] : undefined;
+  const root = parsePlist(body);
+  const data = isPlistDict(root) ? root['TokenData'] : undefined;
   return data instanceof Uint8Array ? Buffer.from(data) : null;
 }
 
@@ -125,7 +125,9 @@ describe('GetToken', () => {
       const device = await enrolled();
       maid.answer = () => ({ status, headers: { Location: `${pairing.url}/x` } });
       const asked = { TokenServiceType: 'com.apple.maid' };
+      const from = server.log.length;
       expect((await device.channel.checkIn('GetToken', asked)).status).toBe(502);
+      expect(refusalsSince(server, from)).toEqual(['token-service']);
       expect(pairing.asked).toEqual([]);
       expect(await device.channel.poll()).toBeNull();
     },

@@ -174,8 +174,9 @@ describe('a migrated enrolment, which has no certificate yet', () => {
     const replies = await Promise.all(
       rivals.map((one) => sendRaw({ url: server.deviceUrl, headers: signedBy(one, body), body })),
     );
-    const statuses = replies.map(({ status }) => status).sort();
-    expect(statuses).toEqual([200, 409, 409, 409, 409, 409]);
+    const statuses = replies.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 409)).toHaveLength(5);
   });
 
   it('never lets in an id that was not migrated', async () => {

@@ -147,27 +147,38 @@ describe('a server that ends TLS itself', () => {
     expect((await send(idle, foreign, signature)).status).toBe(400);
   });
 
-  it.each(['TLSv1.2', 'TLSv1.3'] as const)('knows the device again in a resumed session (%s)', async (version) => {
-    const own = await issueIdentity(server.authority, { commonName: version });
-    const limits = { minVersion: version, maxVersion: version };
-    let session: Buffer | undefined;
-    await new Promise<void>((resolve, reject) => {
-      const socket = connect(
-        { ...asClient(own), ...limits, host: '127.0.0.1', port: server.port },
-        () => socket.write('GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
-      );
-      socket.on('session', (one) => {
-        session = one;
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'knows the device again in a resumed session (%s)',
+    async (version) => {
+      const own = await issueIdentity(server.authority, { commonName: version });
+      const limits = { minVersion: version, maxVersion: version };
+      let session: Buffer | undefined;
+      await new Promise<void>((resolve, reject) => {
+        const socket = connect(
+          { ...asClient(own), ...limits, host: '127.0.0.1', port: server.port },
+          () => socket.write('GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+        );
+        socket.on('session', (one) => {
+          session = one;
+        });
+        socket
+          .on('error', reject)
+          .on('close', () => resolve())
+          .resume();
       });
-      socket.on('error', reject).on('close', () => resolve()).resume();
-    });
-    const authenticate = { MessageType: 'Authenticate', UDID: `TLS-${version}`, Topic: 't' };
-    const { status, socket } = await send(authenticate, own, {}, {
-      ...limits,
-      ...(session && { session }),
-    });
-    expect([status, socket.isSessionReused()]).toEqual([200, true]);
-  });
+      const authenticate = { MessageType: 'Authenticate', UDID: `TLS-${version}`, Topic: 't' };
+      const { status, socket } = await send(
+        authenticate,
+        own,
+        {},
+        {
+          ...limits,
+          ...(session && { session }),
+        },
+      );
+      expect([status, socket.isSessionReused()]).toEqual([200, true]);
+    },
+  );
 
   it('uses renewed files from the next connection on, and not before both fit', async () => {
     expect(await shown()).toBe('first');

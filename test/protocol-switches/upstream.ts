@@ -32,14 +32,17 @@ export interface Upstream {
 export async function startUpstream(): Promise<Upstream> {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {
-    void bodyOf(request).then((body) => {
-      const { method = '', url = '', headers } = request;
-      const one = { method, url, body, headers: joined(headers) };
-      asked.push(one);
-      const answer = upstream.answer(one, response);
-      if (answer === null) return;
-      response.writeHead(answer.status ?? 200, answer.headers).end(answer.body ?? '');
-    }, () => response.destroy());
+    void bodyOf(request).then(
+      (body) => {
+        const { method = '', url = '', headers } = request;
+        const one = { method, url, body, headers: joined(headers) };
+        asked.push(one);
+        const answer = upstream.answer(one, response);
+        if (answer === null) return;
+        response.writeHead(answer.status ?? 200, answer.headers).end(answer.body ?? '');
+      },
+      () => response.destroy(),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -56,6 +56,24 @@ describe.each(databaseLanes())('a database on the %s PostgreSQL', (lane) => {
     expect((await test.database.hot.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 
+  it.each(['while the transaction rests', 'in the middle of a statement'])(
+    'outlives the loss of a connection %s',
+    async (when) => {
+      const { graph, hot } = test.database;
+      const lost = withTransaction(graph, async (client) => {
+        const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+        const ended = new Promise((resolve) => client.once('end', resolve));
+        const running = when.includes('statement') ? client.query('select pg_sleep(60)') : null;
+        running?.catch(() => {});
+        await hot.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+        await ended;
+        await (running ?? client.query('select 1'));
+      });
+      expect(isUnavailable(await failure(lost))).toBe(true);
+      expect((await graph.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    },
+  );
+
   it('commits a transaction whole, or nothing of it', async () => {
     const { graph } = test.database;
     await withTransaction(graph, (client) => client.query('update t set n = 1 where id = 1'));

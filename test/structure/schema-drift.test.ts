@@ -14,9 +14,17 @@ const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     enrollment_device_key_idx: 'index btree (device_key)',
     enrollment_serial_number_idx: 'index btree (serial_number)',
   },
+  enrollment_invitation: {
+    enrollment_invitation_enrollment_key_idx: 'index btree (enrollment_key)',
+  },
   event: {
     event_seq_key: 'unique (seq)',
     event_unnumbered_idx: 'index btree (id)',
+  },
+  issued_certificate: {
+    issued_certificate_invitation_id_idx: 'index btree (invitation_id)',
+    issued_certificate_purpose_sha256_key: 'unique (purpose_sha256)',
+    issued_certificate_revoked_at_idx: 'index btree (revoked_at)',
   },
   job: {
     job_unfinished_idx: 'index btree (created_at)',
@@ -33,9 +41,13 @@ const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const beyond = {
   partialIndexes: [
     'enrollment_device_key_idx where (device_key IS NOT NULL)',
+    'enrollment_invitation_enrollment_key_idx where (enrollment_key IS NOT NULL)',
     'enrollment_serial_number_idx where (serial_number IS NOT NULL)',
     'event_seq_key where (seq IS NOT NULL)',
     'event_unnumbered_idx where (seq IS NULL)',
+    'issued_certificate_invitation_id_idx where (invitation_id IS NOT NULL)',
+    'issued_certificate_purpose_sha256_key where standing',
+    'issued_certificate_revoked_at_idx where (revoked_at IS NOT NULL)',
     "job_unfinished_idx where (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]))",
     'push_state_retry_at_idx where (retry_at IS NOT NULL)',
     'queue_entry_expires_at_idx where (expires_at IS NOT NULL)',
@@ -46,9 +58,13 @@ const beyond = {
   ],
   // Ids that keyset lists order by.
   collations: [
+    'challenge_use.challenge C',
+    'challenge_use.transaction_id C',
     'command.uuid C',
     'enrollment.id C',
     'enrollment.serial_number C',
+    'issued_certificate.serial C',
+    'issued_certificate.transaction_id C',
     'push_certificate.topic C',
     'stray_report.command_uuid C',
   ],

@@ -38,8 +38,9 @@ CREATE TABLE "push_certificate_request" (
 CREATE INDEX "push_certificate_request_tenant_id_id_idx" ON "push_certificate_request" ("tenant_id", "id");
 
 -- How pushing to an enrolment stands; a table of its own, because every push writes it. `claimed_at` is
--- the last time somebody set about pushing: whoever asked before it is served by that push. What is
--- said of a token counts only as long as it is newer than the enrolment's last TokenUpdate.
+-- the last time somebody set about pushing: whoever asked before it is served by that push. `retry_at` is
+-- when it is pushed to next; while a push is under way, when that is taken for lost. `token_updated_at`
+-- is the TokenUpdate that the outcome is about: it says nothing of a later one.
 CREATE TABLE "push_state" (
   "enrollment_key" BIGINT NOT NULL,
   "claimed_at" TIMESTAMPTZ(6) NOT NULL,
@@ -51,11 +52,13 @@ CREATE TABLE "push_state" (
   "accepted_at" TIMESTAMPTZ(6),
   "attempts" INTEGER NOT NULL DEFAULT 0,
   "retry_at" TIMESTAMPTZ(6),
+  "token_updated_at" TIMESTAMPTZ(6),
   CONSTRAINT "push_state_pkey" PRIMARY KEY ("enrollment_key")
 ) WITH (fillfactor = 50);
 CREATE INDEX "push_state_retry_at_idx" ON "push_state" ("retry_at") WHERE "retry_at" IS NOT NULL;
 
--- Work that goes on after the request that asked for it, in whichever process has the lease.
+-- Work that goes on after the request that asked for it, in whichever process has the lease. Until
+-- `lease_until` nobody else takes it: a queued job may have to wait for its time, too.
 CREATE TABLE "job" (
   "id" UUID NOT NULL,
   "tenant_id" INTEGER,

@@ -43,7 +43,7 @@ export async function authenticate(
   const facts = factsOf(message);
   const created = await authenticateNewDevice(ctx.hot, {
     id: enrollment.id,
-    tenantId: defaultTenant,
+    defaultTenantId: defaultTenant,
     kind: enrollment.kind,
     topic: message.topic ?? null,
     facts,

@@ -76,5 +76,6 @@ export async function completePushCertificateRequest(
     ),
   );
   ctx.committed();
+  ctx.kickJobs();
   return { ...done.answer, cursor, replayed: done.replayed };
 }

@@ -15,6 +15,7 @@ import {
   topicsInUse,
 } from '../../store/push-certificates/certificates.ts';
 import type { MdmContext } from '../context.ts';
+import { resumeTopic } from '../push/resume.ts';
 import { type CheckedPushCertificate, isTopic } from './check-certificate.ts';
 import { pushKeyPlace } from './identity.ts';
 
@@ -110,6 +111,7 @@ export async function storePushCertificate(
     version,
     certificateSha256: sha256Of(certificate.der).toString('hex'),
   });
+  await resumeTopic(client, { topic, tenantId, actor: viewer.actor });
   return { topic, version };
 }
 

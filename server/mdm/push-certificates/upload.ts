@@ -73,5 +73,6 @@ export async function uploadPushCertificate(
     ),
   );
   ctx.committed();
+  ctx.kickJobs();
   return { ...done.answer, cursor, replayed: done.replayed };
 }

@@ -44,8 +44,7 @@ export function createPushIdentities(
       }
       return one.loaded?.identity ?? load(topic);
     },
-    refused(topic, reason) {
-      const { version } = known(topic);
+    refused(topic, version, reason) {
       const once = `${topic} ${version}`;
       if (refusedVersions.has(once)) return;
       refusedVersions.add(once);

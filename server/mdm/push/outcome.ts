@@ -1,5 +1,5 @@
 import type { PushOutcome } from '../../apns/outcome.ts';
-import type { ClaimedPush } from '../../store/push/claim.ts';
+import type { ClaimedPush } from '../../store/push/claimed-push.ts';
 import type { PushOutcomeRow } from '../../store/push/outcomes.ts';
 
 /** Seconds until a push that failed for the moment is tried again: 30 s, 2 min, 8 min, 30 min. */
@@ -8,8 +8,7 @@ const retryDelays = [30, 120, 480, 1_800];
 /** What is kept of a push that was never sent, for a reason of our own. */
 export function unsent(push: ClaimedPush, outcome: string, reason: string): PushOutcomeRow {
   return {
-    enrollmentKey: push.enrollmentKey,
-    token: push.token,
+    push,
     outcome,
     reason,
     status: null,
@@ -17,6 +16,11 @@ export function unsent(push: ClaimedPush, outcome: string, reason: string): Push
     attempts: push.attempts,
     retryInSeconds: null,
   };
+}
+
+/** Whether a push neither was taken nor will be tried again by itself. */
+export function isFailure(row: PushOutcomeRow): boolean {
+  return row.outcome !== 'ACCEPTED' && row.retryInSeconds === null;
 }
 
 /**
@@ -31,8 +35,7 @@ export function outcomeRow(
 ): PushOutcomeRow {
   const attempts = push.attempts + 1;
   const row = (name: string, retryInSeconds: number | null): PushOutcomeRow => ({
-    enrollmentKey: push.enrollmentKey,
-    token: push.token,
+    push,
     outcome: name,
     reason: outcome.kind === 'accepted' ? null : outcome.reason,
     status: outcome.status,
@@ -64,6 +67,8 @@ export function outcomeRow(
     case 'too-many-requests':
       return row('TOO_MANY_REQUESTS', later(attempts, outcome.retryAfter, random));
     case 'transient':
+      // We are going, and somebody else may do it at once.
+      if (outcome.reason === 'stopping') return { ...row('UNAVAILABLE', 0), attempts: push.attempts };
       return row('UNAVAILABLE', later(attempts, outcome.retryAfter, random));
   }
 }

@@ -12,6 +12,6 @@ export interface PushContext {
 export interface PushIdentities {
   /** Tells which version of a topic's certificate is the one now: a claim has just read it. */
   seen(topic: string, version: number): void;
-  /** Notes that Apple refuses the topic's certificate. Never fails. */
-  refused(topic: string, reason: string): void;
+  /** Notes that Apple refuses this version of the topic's certificate. Never fails. */
+  refused(topic: string, version: number, reason: string): void;
 }

@@ -1,24 +1,17 @@
 import { z } from 'zod';
-import type { Targets } from '../../model/targets.ts';
-import {
-  type ClaimedPage,
-  type ClaimedPush,
-  type PushSelection,
-  claimPage,
-} from '../../store/push/claim.ts';
-import { saveJob } from '../../store/jobs/jobs.ts';
+import { currentTraceId } from '../../model/trace.ts';
+import { appendJobErrors, jobGoesOn, saveJob } from '../../store/jobs/jobs.ts';
+import { type ClaimedPage, claimPage } from '../../store/push/claim-page.ts';
+import type { ClaimedPush } from '../../store/push/claimed-push.ts';
+import { keepOutcomes, type PushOutcomeRow } from '../../store/push/outcomes.ts';
+import type { PushSelection } from '../../store/push/selection.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
+import { createJobPages } from './job-pages.ts';
+import { isFailure } from './outcome.ts';
 import type { PushContext } from './push-context.ts';
+import { pushJobInput } from './push-job-input.ts';
 import { sendPushes } from './send.ts';
-
-/** The kind under which pushes to many are jobs. */
-export const pushJobKind = 'PUSH';
-
-/** What a push job's row holds. */
-export type PushJobInput =
-  | { readonly commandKey: string }
-  | { readonly targets: Targets; readonly tenant: number | null };
 
 /** The parts of a running job that pushing needs; the engine gives it. */
 export interface PushJob {
@@ -37,60 +30,74 @@ const pageSize = 500;
 const sameMoment = 2_000;
 
 const cursorShape = z.object({ after: z.string() }).nullable();
-const commandInput = z.object({ commandKey: z.string() });
-const targetsInput = z.object({
-  // Written by ourselves from checked targets, and read back as they were.
-  targets: z.custom<Targets>((value) => typeof value === 'object' && value !== null),
-  tenant: z.number().nullable(),
-});
-
-/** Rolls a claim back. */
-class JobTaken extends Error {}
 
 /**
- * Pushes to everybody that a job names, in pages: a page is claimed and the job's cursor moved in one
- * transaction, so that a process that dies leaves claims behind which others take up again, and nobody
- * is left out or pushed to twice by two living processes.
+ * Pushes to everybody that a job names, in pages that are claimed while those before are still under
+ * way. The job's cursor follows when a page is done. So a process that dies leaves claims behind, which
+ * others take up again, and the job's next run skips whoever was claimed since its start: nobody is left
+ * out, or pushed to twice by two living processes.
  */
 export async function runPushJob(ctx: MdmContext & PushContext, job: PushJob): Promise<void> {
-  const command = commandInput.safeParse(job.input);
-  const selection: PushSelection = command.success ? command.data : targetsInput.parse(job.input);
-  // Work that is queued must be pushed for after it is; a mere push is served by one a moment ago.
-  const since = command.success ? job.startedAt : new Date(job.startedAt.getTime() - sameMoment);
+  const selection: PushSelection = pushJobInput.parse(job.input);
+  const traceId = currentTraceId() ?? null;
+  // A mere push is served by one a moment ago. Work that is queued, or a new certificate, is not; and
+  // the database's clock is finer than ours.
+  const isMere = 'targets' in selection;
+  const since = new Date(job.startedAt.getTime() + (isMere ? -sameMoment : 1));
+  const pages = createJobPages();
+  let saving = Promise.resolve();
 
-  async function* pages(): AsyncGenerator<ClaimedPush> {
+  /** One after the other, so that the cursor never goes back. */
+  function save(work: () => Promise<void>): Promise<void> {
+    const saved = saving.then(work);
+    saving = saved.catch(() => {});
+    return saved;
+  }
+
+  async function* source(): AsyncGenerator<readonly ClaimedPush[]> {
     let after: string | null = cursorShape.parse(job.cursor)?.after ?? '0';
     while (after !== null && !job.signal.aborted) {
       const page = await nextPage(after);
       if (page === null) return;
-      yield* page.claimed;
+      pages.add(page);
+      if (page.claimed.length > 0) yield page.claimed;
+      else await save(() => saveProgress());
       after = page.next;
     }
   }
 
   /** @returns null when the job was cancelled, paused or taken over: nothing is claimed then */
-  async function nextPage(after: string): Promise<ClaimedPage | null> {
-    try {
-      return await withTransaction(ctx.graph, async (client) => {
-        const page = await claimPage(client, selection, { after, since, limit: pageSize });
-        const goesOn = await saveJob(client, job.id, job.holder, {
-          cursor: { after: page.next ?? page.last },
-          done: page.looked - page.claimed.length,
-        });
-        if (!goesOn) throw new JobTaken();
-        return page;
-      });
-    } catch (error) {
-      if (error instanceof JobTaken) return null;
-      throw error;
-    }
+  function nextPage(after: string): Promise<ClaimedPage | null> {
+    return withTransaction(ctx.graph, async (client) =>
+      (await jobGoesOn(client, job.id, job.holder))
+        ? claimPage(client, selection, { after, since, limit: pageSize })
+        : null,
+    );
   }
 
-  await sendPushes(ctx, pages(), {
-    tellAccepted: !command.success,
-    jobId: job.id,
-    wrote: async (count, failed) => {
-      await saveJob(ctx.graph, job.id, job.holder, { done: count - failed, failed });
-    },
-  });
+  async function saveProgress(): Promise<void> {
+    const progress = pages.take();
+    if (progress === null || progress.done + progress.failed === 0) return;
+    await saveJob(ctx.graph, job.id, job.holder, progress);
+    ctx.committed();
+  }
+
+  async function keep(rows: readonly PushOutcomeRow[]): Promise<void> {
+    await save(async () => {
+      pages.settle(rows);
+      const progress = pages.take();
+      await withTransaction(ctx.graph, async (client) => {
+        await keepOutcomes(client, rows, { accepted: isMere, jobId: job.id, traceId });
+        await appendJobErrors(client, job.id, rows.filter(isFailure).map(errorOf));
+        if (progress !== null) await saveJob(client, job.id, job.holder, progress);
+      });
+    });
+    ctx.committed();
+  }
+
+  await sendPushes(ctx, source(), keep);
+}
+
+function errorOf({ push, outcome, reason }: PushOutcomeRow) {
+  return { code: outcome, message: reason ?? '', subject: push.enrollmentId };
 }

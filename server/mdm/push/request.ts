@@ -10,7 +10,7 @@ import { previewTargets, refusedIds } from '../../store/queue/enqueue.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
-import { type PushJobInput, pushJobKind } from './push-job.ts';
+import { type PushJobInput, pushJobKind } from './push-job-input.ts';
 
 export interface PushEnrollmentsInput {
   readonly targets: Targets;
@@ -30,6 +30,7 @@ export interface PushEnrollmentsAnswer {
   }[];
   /** The first enrolment ids, at most 100, in order. */
   readonly sample: readonly string[];
+  /** Of a repeat, too, the position before the first: all that came of it lies behind. */
   readonly cursor: string;
   readonly replayed: boolean;
   readonly validateOnly: boolean;
@@ -46,6 +47,7 @@ const stored = z.object({
     }),
   ),
   sample: z.array(z.string()),
+  cursor: z.string(),
 });
 
 /**
@@ -102,6 +104,7 @@ export async function pushEnrollments(
           jobId,
           targetCount: count,
           sample: [...sample],
+          cursor,
           refused: refused.map(({ id, known }) => ({
             id,
             code: known ? ('NOT_ENABLED' as const) : ('UNKNOWN_ENROLLMENT' as const),
@@ -113,5 +116,5 @@ export async function pushEnrollments(
     ),
   );
   ctx.kickJobs();
-  return { ...done.answer, cursor, replayed: done.replayed, validateOnly };
+  return { ...done.answer, replayed: done.replayed, validateOnly };
 }

@@ -1,118 +1,91 @@
 import type { Push } from '../../apns/client.ts';
 import { pushEach } from '../../apns/push-each.ts';
-import type { ClaimedPush } from '../../store/push/claim.ts';
-import { keepOutcomes, type PushOutcomeRow } from '../../store/push/outcomes.ts';
+import type { ClaimedPush } from '../../store/push/claimed-push.ts';
+import type { PushOutcomeRow } from '../../store/push/outcomes.ts';
 import { enrollmentPlace } from '../check-in/store-raw.ts';
 import type { MdmContext } from '../context.ts';
+import { createBatches } from './batches.ts';
+import { createOpenClaims } from './open-claims.ts';
 import { outcomeRow, unsent } from './outcome.ts';
 import type { PushContext } from './push-context.ts';
 
-/** Outcomes that are written together at most. */
-const batchSize = 500;
-
-/** Milliseconds that an outcome waits for others at most. */
-const batchMs = 100;
+/** Outcomes that are written together at most, and how long one waits for others, in milliseconds. */
+const batch = { size: 500, ms: 100 };
 
 interface Sendable extends Push {
   readonly push: ClaimedPush;
 }
 
-export interface SendOptions {
-  /** Append an event for each accepted push too. */
-  readonly tellAccepted: boolean;
-  readonly jobId: string | null;
-  /** Told after outcomes were written: how many, and how many of them failed. */
-  readonly wrote?: (count: number, failed: number) => Promise<void>;
-}
-
 /**
- * Sends claimed pushes, hundreds under way at once, and keeps what becomes of each in set-based batches.
- * Memory is bounded whatever the source's length.
+ * Sends claimed pushes, hundreds under way at once, and has what becomes of each kept in batches. Memory
+ * is that of a few pages, whatever the source's length.
+ * @param pages read only as fast as pushes are answered
+ * @param keep stores outcomes, of one batch at a time
+ * @throws what the source or `keep` has thrown, when the pushes under way have ended
  */
 export async function sendPushes(
   ctx: MdmContext & PushContext,
-  source: AsyncIterable<ClaimedPush> | Iterable<ClaimedPush>,
-  options: SendOptions,
+  pages: AsyncIterable<readonly ClaimedPush[]>,
+  keep: (rows: readonly PushOutcomeRow[]) => Promise<void>,
 ): Promise<void> {
-  const { apns, random, log } = ctx;
-  let batch: PushOutcomeRow[] = [];
-  let writing = Promise.resolve();
-  let cancelTimer: (() => void) | null = null;
-
-  function add(row: PushOutcomeRow): Promise<void> {
-    batch.push(row);
-    if (batch.length >= batchSize) flush();
-    else cancelTimer ??= ctx.clock.setTimer(batchMs, flush);
-    return writing;
-  }
-
-  function flush(): void {
-    cancelTimer?.();
-    cancelTimer = null;
-    const rows = batch;
-    batch = [];
-    if (rows.length > 0) writing = writing.then(() => write(rows));
-  }
-
-  async function write(rows: readonly PushOutcomeRow[]): Promise<void> {
-    const { tellAccepted: accepted, jobId } = options;
-    const inOrder = rows.toSorted((a, b) =>
-      Number(BigInt(a.enrollmentKey) - BigInt(b.enrollmentKey)),
-    );
-    try {
-      await keepOutcomes(ctx.graph, inOrder, { accepted, jobId });
-      const failed = rows.filter(isFailure).length;
-      await options.wrote?.(rows.length, failed);
-      ctx.committed();
-    } catch (error) {
-      // The claims run out by themselves, and then these are pushed once more.
-      log.error({ err: error, pushes: rows.length }, 'outcomes of pushes could not be stored');
-    }
-  }
+  const claims = createOpenClaims(ctx);
+  const outcomes = createBatches<PushOutcomeRow>({
+    clock: ctx.clock,
+    ...batch,
+    async write(rows) {
+      await keep(rows);
+      claims.remove(rows.map(({ push }) => push));
+    },
+  });
 
   async function* sendable(): AsyncGenerator<Sendable> {
-    for await (const push of source) {
-      const ready = readyToSend(ctx, push);
-      if ('topic' in ready) yield ready;
-      else await add(ready);
+    for await (const page of pages) {
+      claims.add(page);
+      for (const push of page) {
+        const ready = readyToSend(ctx, push);
+        if ('topic' in ready) yield ready;
+        else await outcomes.add(ready);
+      }
     }
   }
 
   try {
-    await pushEach(apns, sendable(), ({ push }, outcome) => {
-      if (outcome.kind === 'certificate-refused' && push.topic !== null) {
-        ctx.identities.refused(push.topic, outcome.reason);
+    await pushEach(ctx.apns, sendable(), ({ push }, outcome) => {
+      const { topic, certificateVersion } = push;
+      if (outcome.kind === 'certificate-refused' && topic !== null && certificateVersion !== null) {
+        ctx.identities.refused(topic, certificateVersion, outcome.reason);
       }
-      return void add(outcomeRow(push, outcome, random));
+      return outcomes.add(outcomeRow(push, outcome, ctx.random));
     });
   } finally {
-    flush();
-    await writing;
+    await outcomes.end().finally(() => claims.stop());
   }
 }
 
 function readyToSend(ctx: MdmContext & PushContext, push: ClaimedPush): Sendable | PushOutcomeRow {
-  const { topic, token, pushMagic, certificateVersion, topicStopped } = push;
-  if (topic === null || token === null || pushMagic === null) {
+  const { topic, token, certificateVersion, topicStopped, deadToken } = push;
+  if (topic === null || token === null || push.pushMagic === null) {
     return unsent(push, 'NO_PUSH_DATA', 'no TokenUpdate was received yet');
   }
-  if (push.deadToken !== null) {
-    return unsent(
-      push,
-      push.deadToken,
-      'the device has not sent a new token since Apple refused this',
-    );
+  if (deadToken !== null) {
+    return unsent(push, deadToken, 'the device has not sent its token anew since Apple refused it');
   }
   if (certificateVersion === null) {
     return unsent(push, 'NO_CERTIFICATE', `no push certificate was uploaded for ${topic}`);
   }
   if (topicStopped !== null) return unsent(push, 'CERTIFICATE_REFUSED', topicStopped);
+  const pushMagic = openPushMagic(ctx, push.enrollmentId, push.pushMagic);
+  if (pushMagic === null) return unsent(push, 'NO_PUSH_DATA', 'its PushMagic cannot be read');
   ctx.identities.seen(topic, certificateVersion);
-  const place = enrollmentPlace('push_magic', push.enrollmentId);
-  return { push, topic, token, pushMagic: ctx.keyring.open(place, pushMagic).toString() };
+  return { push, topic, token, pushMagic };
 }
 
-/** Whether a push neither was taken nor will be tried again by itself. */
-function isFailure(row: PushOutcomeRow): boolean {
-  return row.outcome !== 'ACCEPTED' && row.retryInSeconds === null;
+function openPushMagic(ctx: MdmContext, enrollmentId: string, sealed: Buffer): string | null {
+  try {
+    return ctx.keyring.open(enrollmentPlace('push_magic', enrollmentId), sealed).toString();
+  } catch (error) {
+    // One row that is broken must not keep all others from being pushed to.
+    ctx.log.error({ err: error, enrollmentId }, 'a PushMagic cannot be opened');
+    return null;
+  }
 }

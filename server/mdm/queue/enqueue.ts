@@ -23,13 +23,17 @@ import {
   tenantsOfTargets,
 } from '../../store/queue/enqueue.ts';
 import { insertJob } from '../../store/jobs/jobs.ts';
+import { askForCommand } from '../../store/push/ask.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
 import { canonicalJson, inputHash, once } from '../idempotency.ts';
-import { type PushJobInput, pushJobKind } from '../push/push-job.ts';
+import { type PushJobInput, pushJobKind } from '../push/push-job-input.ts';
 import { commandBodyPlace } from './deliver.ts';
 import { renewsMdmProfile } from './mdm-profile.ts';
 import type { CommandTiming, EnqueueAnswer, EnqueueInput, RefusedTarget } from './enqueue-types.ts';
+
+/** So many are pushed to without a job: nobody wants to follow or cancel that. */
+const fewTargets = 500;
 
 interface Command {
   readonly uuid: string;
@@ -84,7 +88,8 @@ export async function enqueueCommand(
   );
   ctx.committed();
   ctx.kickJobs();
-  return done.replayed ? { ...done.answer, cursor, replayed: true } : done.answer;
+  // Of a repeat, too, the position before the first: all that came of it lies behind.
+  return done.replayed ? { ...done.answer, replayed: true } : done.answer;
 }
 
 const storedAnswer = z.object({
@@ -172,10 +177,30 @@ async function store(
 ): Promise<EnqueueAnswer> {
   const tenantId = await tenantFor(client, viewer, input.targets);
   const refused = await refusedAmong(client, input.targets, viewer.tenant);
-  demandOneTarget(input.targets, refused);
-  const sealed = bodyHasSecrets(command.requestType);
   const bodySha256 = createHash('sha256').update(command.body).digest();
   const targetsSha256 = inputHash(canonicalTargets(input.targets));
+  const answer = {
+    commandUuid: command.uuid,
+    requestType: command.requestType,
+    refused,
+    cursor,
+    validateOnly: false,
+    pushJobId: null,
+  };
+  const replay = async (): Promise<EnqueueAnswer | null> => {
+    const known = await findCommand(client, command.uuid, tenantId);
+    if (known === null) return null;
+    if (!known.bodySha256.equals(bodySha256) || !known.targetsSha256.equals(targetsSha256)) {
+      throw commandUuidUsed(command.uuid);
+    }
+    const { sample } = await previewTargets(client, input.targets, tenantId);
+    return { ...answer, queuedCount: known.targetCount, sample, replayed: true };
+  };
+  // Before the targets are judged: the command itself may have taken them away since.
+  const earlier = await replay();
+  if (earlier !== null) return earlier;
+  demandOneTarget(input.targets, refused);
+  const sealed = bodyHasSecrets(command.requestType);
   const done = await enqueue(
     client,
     {
@@ -197,37 +222,26 @@ async function store(
     input.targets,
     input.expectedCount,
   );
-  const answer = {
-    commandUuid: command.uuid,
-    requestType: command.requestType,
-    queuedCount: done.count,
-    refused,
-    sample: done.sample,
-    cursor,
-    replayed: false,
-    validateOnly: false,
-    pushJobId: null,
-  };
   if (done.commandKey === null) {
-    const known = await findCommand(client, command.uuid, tenantId);
-    if (known === null) throw grown(done.count, input.expectedCount);
-    if (!known.bodySha256.equals(bodySha256) || !known.targetsSha256.equals(targetsSha256)) {
-      throw new ConflictError(
-        'COMMAND_UUID_USED',
-        `CommandUUID ${command.uuid} already names another command or other targets; give each ` +
-          'command a UUID of its own.',
-        ['input', 'command'],
-      );
-    }
-    return { ...answer, queuedCount: known.targetCount, replayed: true };
+    // Somebody else's transaction brought it in meanwhile.
+    const raced = await replay();
+    if (raced === null) throw grown(done.count, input.expectedCount);
+    return raced;
   }
+  const fresh = { ...answer, queuedCount: done.count, sample: done.sample, replayed: false };
   await appendAudit(client, viewer, 'enqueueCommand', currentTraceId() ?? null, {
     commandUuid: command.uuid,
     requestType: command.requestType,
     targetCount: done.count,
     targets: 'ids' in input.targets ? 'ids' : 'filter' in input.targets ? 'filter' : 'all',
   });
-  if (!input.push || done.count === 0) return answer;
+  if (!input.push || done.count === 0) return fresh;
+  const { notBefore } = input.timing;
+  const isNow = notBefore === null || notBefore <= ctx.clock.now();
+  if (isNow && done.count <= fewTargets) {
+    await askForCommand(client, done.commandKey);
+    return fresh;
+  }
   const pushJobId = randomUUID();
   await insertJob(client, {
     id: pushJobId,
@@ -236,8 +250,9 @@ async function store(
     input: { commandKey: done.commandKey } satisfies PushJobInput,
     total: done.count,
     createdBy: viewer.actor,
+    notBefore: isNow ? null : notBefore,
   });
-  return { ...answer, pushJobId };
+  return { ...fresh, pushJobId };
 }
 
 async function tenantFor(client: PoolClient, viewer: Viewer, targets: Targets): Promise<TenantId> {
@@ -278,6 +293,15 @@ function demandOneTarget(targets: Targets, refused: readonly RefusedTarget[]): v
     throw new NotFoundError('UNKNOWN_ENROLLMENT', 'None of these enrolments exists.', path);
   }
   throw new ConflictError('NOT_ENABLED', 'None of these enrolments is enabled.', path);
+}
+
+function commandUuidUsed(uuid: string): ConflictError {
+  return new ConflictError(
+    'COMMAND_UUID_USED',
+    `CommandUUID ${uuid} already names another command or other targets; give each command a UUID of ` +
+      'its own.',
+    ['input', 'command'],
+  );
 }
 
 function grown(count: number, expected: number | null): ConflictError {

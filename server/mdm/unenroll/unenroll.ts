@@ -83,7 +83,8 @@ async function removeProfile(
       ['input', 'profileIdentifier'],
     );
   }
-  const commandUuid = idempotencyKey === null ? randomUUID() : repeatableUuid(viewer, idempotencyKey);
+  const commandUuid =
+    idempotencyKey === null ? randomUUID() : repeatableUuid(viewer, idempotencyKey);
   const answer = await enqueueCommand(ctx, viewer, {
     targets: { ids: [enrollmentId] },
     plist: buildCommand('RemoveProfile', { Identifier: profileIdentifier }, commandUuid),

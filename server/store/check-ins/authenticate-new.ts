@@ -5,20 +5,30 @@ import { isUniqueViolation } from '../violations.ts';
 import type { DeviceFacts, StoredCheckIn } from './check-in-row.ts';
 import { jsonb } from './jsonb.ts';
 
-// The whole of a new device in one statement: its row, its certificate, the message, the event. The
-// certificate's key decides a race of two devices for it: the loser's statement fails as a whole.
+// The whole of a new device in one statement: its row, its certificate, what its profile said, the
+// message, the event. The certificate's key decides a race of two devices for it: the loser's statement
+// fails as a whole. Its tenant is the one of the invitation that its certificate was issued on, else
+// its topic's, else the default.
 const text = `
 with device as (
   insert into enrollment (id, tenant_id, kind, topic, serial_number, device_name, model, model_name,
     product_name, os_version, build_version, imei, meid, cert_hash, disabled_reason, authenticated_at,
     created_at)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'AWAITING_TOKEN_UPDATE', $15, $15)
+  values ($1, coalesce(
+      (select tenant_id from issued_certificate where sha256 = $14 and invitation_id is not null),
+      (select tenant_id from push_certificate where topic = $4),
+      $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'AWAITING_TOKEN_UPDATE', $15, $15)
   on conflict (id) do nothing
   returning key, tenant_id
 ), certificate as (
   insert into device_certificate (sha256, device_key, subject, issuer, serial, not_before, not_after,
     der, bound_at, current_at)
   select $14, key, $16, $17, $18, $19, $20, $21, $15, $15 from device
+), profile_values as (
+  insert into enrollment_profile_values (enrollment_key, profile_values_sha256, recorded_at)
+  select device.key, issued.profile_values_sha256, $15
+  from device, issued_certificate issued
+  where issued.sha256 = $14 and issued.profile_values_sha256 is not null
 ), message as (
   insert into check_in (id, enrollment_key, message_type, raw, url_params, trace_id, received_at)
   select $22, key, 'Authenticate', $23, $24, $25, $15 from device
@@ -33,7 +43,8 @@ select key from device`;
 
 export interface NewDevice {
   readonly id: string;
-  readonly tenantId: number;
+  /** Unless invitation or topic say another. */
+  readonly defaultTenantId: number;
   readonly kind: EnrollmentKind;
   readonly topic: string | null;
   readonly facts: DeviceFacts;
@@ -58,7 +69,7 @@ export async function authenticateNewDevice(
       text,
       values: [
         device.id,
-        device.tenantId,
+        device.defaultTenantId,
         device.kind,
         device.topic,
         facts.serialNumber,

@@ -29,6 +29,45 @@ where e.key = $1 and d.subject = $2 and d.issuer = $3
   return result.rows.length > 0;
 }
 
+/**
+ * What our own record says of a certificate that is new for a device: `renewal` if it was issued on the
+ * challenge of a renewal profile for this enrolment, or if its request was signed by the device's
+ * current certificate (or by one renewed from that, which was never heard); `other` if it was issued
+ * for something else, was revoked or was replaced itself; `foreign` if it is not ours.
+ */
+export async function issuedAs(
+  client: PoolClient,
+  deviceKey: string,
+  sha256: Buffer,
+): Promise<'renewal' | 'other' | 'foreign'> {
+  const result = await client.query<{ renewal: boolean }>({
+    name: 'issued-as',
+    text: `
+with recursive renewed as (
+  select i.renewal_of, 1 as steps from issued_certificate i where i.sha256 = $2
+  union all
+  select i.renewal_of, r.steps + 1
+  from renewed r join issued_certificate i on i.sha256 = r.renewal_of
+  where r.steps < 8
+)
+select i.revoked_at is null
+  and not exists (
+    select 1 from device_certificate old where old.sha256 = $2 and old.retired_at is not null)
+  and (
+    exists (
+      select 1 from enrollment_invitation v
+      where v.id = i.invitation_id and v.enrollment_key = $1)
+    or exists (
+      select 1 from renewed r join enrollment e on e.cert_hash = r.renewal_of where e.key = $1)
+  ) as renewal
+from issued_certificate i where i.sha256 = $2`,
+    values: [deviceKey, sha256],
+  });
+  const row = result.rows[0];
+  if (row === undefined) return 'foreign';
+  return row.renewal ? 'renewal' : 'other';
+}
+
 /** Marks whether a device is in the middle of a renewal: authenticated, not yet heard again. */
 export async function setRenewing(
   client: PoolClient,

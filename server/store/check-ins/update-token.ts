@@ -9,6 +9,9 @@ const text = `
 with before as materialized (
   select key, enabled from enrollment
   where id = $1 and cert_hash = $2 and coalesce(disabled_reason, '') not like 'UNENROLL%'
+    and not exists (
+      select 1 from enrollment device
+      where device.key = enrollment.device_key and device.disabled_reason like 'UNENROLL%')
   for update
 ), channel as (
   update enrollment e set

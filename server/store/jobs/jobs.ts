@@ -26,18 +26,37 @@ export interface NewJob {
   readonly input: unknown;
   readonly total: number | null;
   readonly createdBy: string;
+  /** Not to be run before. @default null: at once */
+  readonly notBefore?: Date | null;
 }
+
+/** What a job's events show. */
+const told = `jsonb_build_object('kind', kind, 'state', state, 'done', done, 'failed', failed, 'total', total)`;
+
+/** The tenant of events about jobs over all tenants: none has it, so only viewers of all see them. */
+const noTenant = 0;
 
 /** Makes a job, in the caller's transaction; it can run once that has committed. */
 export async function insertJob(client: Pick<PoolClient, 'query'>, job: NewJob): Promise<void> {
   await client.query(
-    `insert into job (id, tenant_id, kind, input, total, created_by) values ($1, $2, $3, $4, $5, $6)`,
-    [job.id, job.tenantId, job.kind, JSON.stringify(job.input), job.total, job.createdBy],
+    `insert into job (id, tenant_id, kind, input, total, created_by, lease_until)
+     values ($1, $2, $3, $4, $5, $6, $7)`,
+    [
+      job.id,
+      job.tenantId,
+      job.kind,
+      JSON.stringify(job.input),
+      job.total,
+      job.createdBy,
+      job.notBefore ?? null,
+    ],
   );
 }
 
 /**
- * Takes the oldest job that may run: a queued one, or one whose process has lost its lease.
+ * Takes the oldest job that may run: a queued one whose time has come, or one whose process has lost its
+ * lease.
+ * @param holder names this run, and no other of the same job
  * @param seconds how long the lease lasts
  */
 export async function claimJob(
@@ -60,7 +79,7 @@ export async function claimJob(
 with next as materialized (
   select id from job
   where state in ('QUEUED', 'RUNNING') and kind = any($2)
-    and (state = 'QUEUED' or lease_until < now())
+    and (lease_until is null or lease_until <= now())
   order by created_at limit 1
   for update skip locked
 )
@@ -84,21 +103,34 @@ returning job.id, tenant_id, kind, input, cursor, created_by, started_at`,
       };
 }
 
-/** Keeps leases alive. @returns the ids among `ids` that still run here */
+/** Keeps leases alive. @returns the holders that may go on */
 export async function keepJobs(
   pool: Pool,
-  holder: string,
-  ids: readonly string[],
+  holders: readonly string[],
   seconds: number,
 ): Promise<readonly string[]> {
-  const result = await pool.query<{ id: string }>({
+  const result = await pool.query<{ holder: string }>({
     name: 'keep-jobs',
     text: `
-update job set lease_until = now() + make_interval(secs => $3)
-where id = any($2::uuid[]) and holder = $1 and state = 'RUNNING' returning id`,
-    values: [holder, ids, seconds],
+update job set lease_until = now() + make_interval(secs => $2)
+where holder = any($1) and state = 'RUNNING' returning holder`,
+    values: [holders, seconds],
   });
-  return result.rows.map((row) => row.id);
+  return result.rows.map((row) => row.holder);
+}
+
+/** Whether a job may go on here: not cancelled, paused, or taken over. */
+export async function jobGoesOn(
+  client: Pick<PoolClient, 'query'>,
+  id: string,
+  holder: string,
+): Promise<boolean> {
+  const result = await client.query({
+    name: 'job-goes-on',
+    text: `select 1 from job where id = $1 and holder = $2 and state = 'RUNNING'`,
+    values: [id, holder],
+  });
+  return result.rows.length === 1;
 }
 
 /** What a job has got done since it last said so. */
@@ -111,8 +143,9 @@ export interface JobProgress {
 }
 
 /**
- * Stores a job's progress and appends its event, in the caller's transaction.
- * @returns false when it may not go on here: cancelled, paused, or taken over
+ * Stores a job's progress and appends its event, in the caller's transaction. What is done is done, also
+ * when the job was paused or cancelled meanwhile; what another run has taken over is that run's to tell.
+ * @returns whether it may go on here
  */
 export async function saveJob(
   client: Pick<PoolClient, 'query'>,
@@ -121,27 +154,29 @@ export async function saveJob(
   progress: JobProgress,
 ): Promise<boolean> {
   const { cursor, done = 0, failed = 0, total = null } = progress;
-  const result = await client.query({
+  const result = await client.query<{ state: JobState }>({
     name: 'save-job',
     text: `
 with saved as (
   update job set cursor = coalesce($3, cursor), done = done + $4, failed = failed + $5,
     total = coalesce($6, total)
-  where id = $1 and holder = $2 and state = 'RUNNING'
+  where id = $1 and holder = $2 and state in ('RUNNING', 'PAUSED', 'CANCELLED')
   returning *
 ), told as (
   insert into event (type, tenant_id, job_id, data)
-  select 'JobProgressed', coalesce(tenant_id, 1), id, jsonb_build_object('kind', kind,
-    'state', state, 'done', done, 'failed', failed, 'total', total)
+  select 'JobProgressed', coalesce(tenant_id, ${noTenant}), id, ${told}
   from saved where $4 + $5 > 0 or $6 is not null
 )
-select 1 from saved`,
+select state from saved`,
     values: [id, holder, cursor === undefined ? null : JSON.stringify(cursor), done, failed, total],
   });
-  return result.rows.length === 1;
+  return result.rows[0]?.state === 'RUNNING';
 }
 
-/** Ends a job, or puts it back, and appends its event. Nothing happens unless it still runs here. */
+/**
+ * Ends a job, or puts it back, and appends its event. Nothing happens unless it still runs here. The
+ * total of one that has come to its end is what it has met: subjects come and go while it works.
+ */
 export async function leaveJob(
   pool: Pool,
   id: string,
@@ -154,19 +189,21 @@ export async function leaveJob(
     text: `
 with left_job as (
   update job set state = $3, message = $4, holder = null, lease_until = null,
-    finished_at = case when $3 = 'QUEUED' then null else now() end
+    finished_at = case when $3 = 'QUEUED' then null else now() end,
+    total = case when $3 = 'SUCCEEDED' and total is not null then done + failed else total end
   where id = $1 and holder = $2 and state = 'RUNNING'
   returning *
 )
 insert into event (type, tenant_id, job_id, data)
-select 'JobProgressed', coalesce(tenant_id, 1), id, jsonb_build_object('kind', kind,
-  'state', state, 'done', done, 'failed', failed, 'total', total)
-from left_job`,
+select 'JobProgressed', coalesce(tenant_id, ${noTenant}), id, ${told} from left_job`,
     values: [id, holder, state, message],
   });
 }
 
-/** A job's change of state that somebody asks for. */
+/**
+ * A job's change of state that somebody asks for. Its holder stays, so that a run that is paused or
+ * cancelled can still say what it had under way.
+ */
 export async function changeJobState(
   client: PoolClient,
   id: string,
@@ -184,15 +221,14 @@ export async function changeJobState(
   await client.query(
     `
 with changed as (
-  update job set state = $2, holder = null, lease_until = null,
+  update job set state = $2,
+    lease_until = case when state = 'RUNNING' then null else lease_until end,
     finished_at = case when $2 = 'CANCELLED' then now() end
   where id = $1
   returning *
 )
 insert into event (type, tenant_id, actor, job_id, data)
-select 'JobProgressed', coalesce(tenant_id, 1), $3, id, jsonb_build_object('kind', kind,
-  'state', state, 'done', done, 'failed', failed, 'total', total)
-from changed`,
+select 'JobProgressed', coalesce(tenant_id, ${noTenant}), $3, id, ${told} from changed`,
     [id, to, actor],
   );
   return { found, changed: true };

@@ -1,0 +1,4 @@
+import { caddy } from './proxies.ts';
+import { describeProxy } from './suite.ts';
+
+describeProxy(caddy);

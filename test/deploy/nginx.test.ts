@@ -1,0 +1,4 @@
+import { nginx } from './proxies.ts';
+import { describeProxy } from './suite.ts';
+
+describeProxy(nginx);
