@@ -44,6 +44,17 @@ export const Command = builder.prismaNode('Command', {
       select: { body: true, bodySealed: true, requestType: true },
       resolve: (command, _args, context) => shownBody(context, command),
     }),
+    priority: t.exposeInt('priority', { description: 'Higher goes first; 0 is ordinary.' }),
+    notBefore: t.expose('notBefore', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Not delivered before this time.',
+    }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Not delivered after this time.',
+    }),
     targetCount: t.exposeInt('targetCount', {
       description: 'For how many enrolments it was queued.',
     }),

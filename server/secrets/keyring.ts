@@ -31,6 +31,14 @@ export interface Keyring {
   seal(place: SealPlace, plain: Uint8Array): Buffer;
   /** @throws {SealError} the key is not among ours, or value or place were changed */
   open(place: SealPlace, sealed: Uint8Array): Buffer;
+  /**
+   * What tells equal contents without telling what they are: a plain hash of something short, such as a
+   * command with a PIN in it, could be guessed. Equal contents have equal fingerprints as long as the
+   * sealing key stays the same.
+   */
+  fingerprint(content: Uint8Array): Buffer;
+  /** Whether a fingerprint, by any of our keys, is that of this content. */
+  isFingerprintOf(fingerprint: Uint8Array, content: Uint8Array): boolean;
   /** Whether the value was sealed by another key than the one that seals now. */
   needsReseal(sealed: Uint8Array): boolean;
 }
@@ -107,6 +115,12 @@ export function createKeyring(secrets: readonly Uint8Array[]): Keyring {
         throw new SealError('damaged', `A sealed ${place.table}.${place.column} does not open.`);
       }
     },
+    fingerprint: (content) => fingerprintBy(sealing, content),
+    isFingerprintOf(fingerprint, content) {
+      const given = Buffer.from(fingerprint);
+      const key = keys.get(given.subarray(0, idBytes).toString('hex'));
+      return key !== undefined && fingerprintBy(key, content).equals(given);
+    },
     needsReseal: (sealed) => readKeyId(Buffer.from(sealed)) !== sealing.id.toString('hex'),
   };
 }
@@ -132,4 +146,9 @@ function gcmNonce(nonce: Buffer): Buffer {
 function associated(head: Buffer, place: SealPlace): Buffer {
   // JSON keeps the three names apart whatever characters they hold.
   return Buffer.concat([head, Buffer.from(JSON.stringify([place.table, place.column, place.row]))]);
+}
+
+function fingerprintBy(key: Key, content: Uint8Array): Buffer {
+  const digest = createHmac('sha256', key.secret).update('graphmdm/fingerprint/1').update(content);
+  return Buffer.concat([key.id, digest.digest()]);
 }

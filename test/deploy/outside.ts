@@ -1,18 +1,12 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
-import { join } from 'node:path';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Send } from '../../clients/simulator/http.ts';
 import { type Authority, type Identity, certificatePem } from '../../clients/simulator/identity.ts';
-import { readCertificate } from '../../server/protocol/cms/certificate.ts';
-import { der } from '../../server/protocol/cms/der-write.ts';
-import { issueCertificate } from '../../server/protocol/cms/x509-write.ts';
 import { adminToken } from '../harness/server.ts';
-import type { Proxy, ServerTls } from './proxies.ts';
+import type { Proxy } from './proxies.ts';
 
 /** What someone on the other side of a proxy does. */
 export interface Outside {
@@ -50,25 +44,6 @@ export interface OutsideReply {
 export interface Items {
   next(): Promise<unknown>;
   close(): Promise<void>;
-}
-
-/** Writes a certificate of `localhost` and its key. */
-export function writeServerTls(authority: Authority, folder: string): ServerTls {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  const certificate = issueCertificate({
-    subject: { commonName: 'localhost' },
-    publicKey,
-    issuer: readCertificate(authority.certificate),
-    issuerKey: authority.key,
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 3_600_000),
-    keyUsage: ['digitalSignature'],
-    subjectAltName: der(0x30, der(0x82, Buffer.from('localhost'))),
-  });
-  const files = { certificate: join(folder, 'localhost.pem'), key: join(folder, 'localhost.key') };
-  writeFileSync(files.certificate, certificatePem(certificate));
-  writeFileSync(files.key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
-  return files;
 }
 
 /** @param authority whose certificate the proxy shows */

@@ -3,12 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../harness/process.ts';
 import { type Program, findProgram, freePort, startProgram } from './program.ts';
-
-/** What a proxy shows to the outside, as PEM files. */
-export interface ServerTls {
-  readonly certificate: string;
-  readonly key: string;
-}
+import type { ServerTls } from './server-tls.ts';
 
 /** A proxy that runs, by a configuration of `deploy/`. */
 export interface Proxy {

@@ -9,7 +9,7 @@ import { recordHotStatements } from './statements.ts';
 const fill = `
 insert into enrollment (id, kind, enabled, cert_hash)
 select 'device ' || n, 'DEVICE', true, sha256(n::text::bytea) from generate_series(1, 100000) n;
-insert into command (uuid, request_type, body, body_sha256, targets_sha256, created_by)
+insert into command (uuid, request_type, body, body_fingerprint, targets_sha256, created_by)
 select 'command ' || n, 'ProfileList', '<plist/>', '', '', 'test' from generate_series(1, 3000) n;
 insert into queue_entry (enrollment_key, urgency, command_key)
 select e.key, 0, c.key from enrollment e, command c where c.uuid = 'command 1';

@@ -28,7 +28,7 @@ describe.each(databaseLanes())('events in %s', (lane) => {
     await pool.query(`
       insert into enrollment (id, kind, tenant_id)
         select 'device-' || n, 'DEVICE', 1 + n % 2 from generate_series(1, 4) n;
-      insert into command (uuid, tenant_id, request_type, body, body_sha256, targets_sha256, created_by)
+      insert into command (uuid, tenant_id, request_type, body, body_fingerprint, targets_sha256, created_by)
         select 'command-' || n, 1 + n % 2, 'DeviceInformation', '', '', '', 'test'
         from generate_series(1, 3) n`);
   });

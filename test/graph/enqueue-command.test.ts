@@ -236,13 +236,14 @@ describe('enqueueCommand', () => {
 
   it('answers a repeat alike when the command has taken its target away since', async () => {
     const { pool } = server;
-    await anEnrollment(pool, { id: 'LEAVES' });
-    const all = await server.token({ tenant: null });
+    await anEnrollment(pool, { id: 'LEAVES', tenant: 2 });
+    const [own, all] = [await server.token({ tenant: 2 }), await server.token({ tenant: null })];
     const input = { targets: { ids: ['LEAVES'] }, command: { plist: plist('EraseDevice') } };
-    await enqueued(input);
+    const first = await enqueue(input, own.token);
+    expect(first).toMatchObject({ replayed: false, queuedCount: 1 });
     await pool.query("update enrollment set enabled = false where id = 'LEAVES'");
-    for (const again of [await enqueue(input), await enqueue(input, all.token)]) {
-      expect(again).toMatchObject({ replayed: true, queuedCount: 1 });
+    for (const { token: again } of [own, all]) {
+      expect(await enqueue(input, again)).toMatchObject({ replayed: true, queuedCount: 1 });
     }
   });
 

@@ -47,7 +47,7 @@ export async function aStoredCommand(
   const { uuid = randomUUID(), requestType = 'ProfileList', tenant = 1 } = row;
   const body = buildPlist({ CommandUUID: uuid, Command: { RequestType: requestType } });
   const { rows } = await pool.query<{ key: string }>(
-    `insert into command (uuid, tenant_id, request_type, body, body_sha256, targets_sha256, created_by)
+    `insert into command (uuid, tenant_id, request_type, body, body_fingerprint, targets_sha256, created_by)
      values ($1, $2, $3, $4, $5, $5, 'token:test') returning key`,
     [uuid, tenant, requestType, body, createHash('sha256').update(body).digest()],
   );

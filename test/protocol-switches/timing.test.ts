@@ -204,7 +204,7 @@ describe('a command’s latest time', () => {
     await rowsOf(
       server,
       `with made as (
-         insert into command (uuid, request_type, body, body_sha256, targets_sha256, created_by)
+         insert into command (uuid, request_type, body, body_fingerprint, targets_sha256, created_by)
          select 'many-' || n, 'ProfileList', '', '', '', 'test' from generate_series(1, 2500) n
          returning key)
        insert into queue_entry (enrollment_key, urgency, command_key, expires_at)

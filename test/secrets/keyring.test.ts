@@ -148,3 +148,24 @@ describe('a key file', () => {
     expect(readFileSync(file, 'utf8')).toBe('my secret words');
   });
 });
+
+describe('a fingerprint', () => {
+  const old = Buffer.alloc(32, 1);
+  const fresh = Buffer.alloc(32, 2);
+
+  it('is equal for equal contents only, and is not their plain hash', () => {
+    const keyring = createKeyring([old]);
+    const content = Buffer.from('PIN 1234');
+    expect(keyring.fingerprint(content)).toEqual(keyring.fingerprint(content));
+    expect(keyring.isFingerprintOf(keyring.fingerprint(content), content)).toBe(true);
+    expect(keyring.isFingerprintOf(keyring.fingerprint(content), Buffer.from('PIN 1235'))).toBe(false);
+    expect(createKeyring([fresh]).fingerprint(content)).not.toEqual(keyring.fingerprint(content));
+  });
+
+  it('is still known after another key has taken over, and not without its own', () => {
+    const content = Buffer.from('a command');
+    const before = createKeyring([old]).fingerprint(content);
+    expect(createKeyring([fresh, old]).isFingerprintOf(before, content)).toBe(true);
+    expect(createKeyring([fresh]).isFingerprintOf(before, content)).toBe(false);
+  });
+});

@@ -87,7 +87,7 @@ CREATE TABLE "command" (
   "request_type" TEXT NOT NULL,
   "body" BYTEA NOT NULL,
   "body_sealed" BOOLEAN NOT NULL DEFAULT false,
-  "body_sha256" BYTEA NOT NULL,
+  "body_fingerprint" BYTEA NOT NULL,
   "targets_sha256" BYTEA NOT NULL,
   "target_count" INTEGER NOT NULL DEFAULT 0,
   "renewal" BOOLEAN NOT NULL DEFAULT false,

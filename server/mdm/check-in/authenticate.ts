@@ -15,7 +15,7 @@ import {
   type StoredCheckIn,
   appendCheckIn,
 } from '../../store/check-ins/check-in-row.ts';
-import { setRenewing } from '../../store/check-ins/renewal.ts';
+import { renewedEnrollment, setRenewing } from '../../store/check-ins/renewal.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import { isRenewal, standingOf } from '../binding.ts';
 import type { MdmContext } from '../context.ts';
@@ -70,6 +70,8 @@ async function authenticateKnown(
 ): Promise<string> {
   const { certificate, at } = arrival;
   const device = await lockDevice(client, message.enrollment.id);
+  const renewed = await renewedEnrollment(client, certificate.sha256);
+  if (renewed !== null && renewed !== device?.key) throw certificateTaken(message.enrollment.id);
   if (device === null) {
     throw new Refusal(409, 'not-a-device', `${message.enrollment.id} is a user channel's id`);
   }
@@ -104,7 +106,7 @@ function certificateTaken(id: string): Refusal {
   return new Refusal(
     409,
     'certificate-taken',
-    `${id} presents a certificate that is bound to another device`,
+    `${id} presents a certificate that is another device's`,
   );
 }
 

@@ -1,36 +1,25 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { isDestructive } from '../../catalogue/destructive.ts';
 import { bodyHasSecrets } from '../../catalogue/secret-bearing.ts';
-import {
-  ConflictError,
-  ForbiddenError,
-  NotFoundError,
-  ValidationError,
-} from '../../model/errors.ts';
-import type { Targets } from '../../model/targets.ts';
+import { ConflictError, ForbiddenError, ValidationError } from '../../model/errors.ts';
 import { currentTraceId } from '../../model/trace.ts';
-import type { TenantId, Viewer } from '../../model/viewer.ts';
+import type { Viewer } from '../../model/viewer.ts';
 import { readCommand } from '../../protocol/messages/command.ts';
 import { isPlistDict } from '../../protocol/plist/value.ts';
 import { appendAudit } from '../../store/audit.ts';
-import {
-  enqueue,
-  findCommand,
-  previewTargets,
-  refusedIds,
-  tenantsOfTargets,
-} from '../../store/queue/enqueue.ts';
+import { enqueue, findCommand, previewTargets } from '../../store/queue/enqueue.ts';
 import { insertJob } from '../../store/jobs/jobs.ts';
 import { askForCommand } from '../../store/push/ask.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
-import { canonicalJson, inputHash, once } from '../idempotency.ts';
+import { inputHash, once } from '../idempotency.ts';
 import { type PushJobInput, pushJobKind } from '../push/push-job-input.ts';
 import { commandBodyPlace } from './deliver.ts';
 import { renewsMdmProfile } from './mdm-profile.ts';
-import type { CommandTiming, EnqueueAnswer, EnqueueInput, RefusedTarget } from './enqueue-types.ts';
+import { canonicalTargets, demandOneTarget, refusedAmong, tenantFor } from './enqueue-targets.ts';
+import type { CommandTiming, EnqueueAnswer, EnqueueInput } from './enqueue-types.ts';
 
 /** So many are pushed to without a job: nobody wants to follow or cancel that. */
 const fewTargets = 500;
@@ -76,7 +65,7 @@ export async function enqueueCommand(
         key: input.idempotencyKey,
         input: {
           targets: input.targets,
-          plist: createHash('sha256').update(input.plist).digest('hex'),
+          plist: ctx.keyring.fingerprint(input.plist).toString('hex'),
           expectedCount: input.expectedCount,
           timing: input.timing,
           push: input.push,
@@ -177,7 +166,6 @@ async function store(
 ): Promise<EnqueueAnswer> {
   const tenantId = await tenantFor(client, viewer, input.targets);
   const refused = await refusedAmong(client, input.targets, viewer.tenant);
-  const bodySha256 = createHash('sha256').update(command.body).digest();
   const targetsSha256 = inputHash(canonicalTargets(input.targets));
   const answer = {
     commandUuid: command.uuid,
@@ -190,7 +178,10 @@ async function store(
   const replay = async (): Promise<EnqueueAnswer | null> => {
     const known = await findCommand(client, command.uuid, tenantId);
     if (known === null) return null;
-    if (!known.bodySha256.equals(bodySha256) || !known.targetsSha256.equals(targetsSha256)) {
+    if (
+      !ctx.keyring.isFingerprintOf(known.bodyFingerprint, command.body) ||
+      !known.targetsSha256.equals(targetsSha256)
+    ) {
       throw commandUuidUsed(command.uuid);
     }
     const { sample } = await previewTargets(client, input.targets, tenantId);
@@ -212,7 +203,7 @@ async function store(
         : command.body,
       bodySealed: sealed,
       renewal: command.renewal,
-      bodySha256,
+      bodyFingerprint: ctx.keyring.fingerprint(command.body),
       targetsSha256,
       ...input.timing,
       createdBy: viewer.actor,
@@ -255,46 +246,6 @@ async function store(
   return { ...fresh, pushJobId };
 }
 
-async function tenantFor(client: PoolClient, viewer: Viewer, targets: Targets): Promise<TenantId> {
-  if (viewer.tenant !== null) return viewer.tenant;
-  const [first, second] = await tenantsOfTargets(client, targets);
-  if (second !== undefined) {
-    throw new ValidationError(
-      'SEVERAL_TENANTS',
-      'These targets belong to several tenants; a command reaches one tenant only.',
-      ['input', 'targets'],
-    );
-  }
-  return first ?? 1;
-}
-
-async function refusedAmong(
-  client: PoolClient,
-  targets: Targets,
-  tenant: TenantId | null,
-): Promise<readonly RefusedTarget[]> {
-  if (!('ids' in targets)) return [];
-  const rows = await refusedIds(client, targets.ids, tenant);
-  return rows.map(({ id, known }) =>
-    known
-      ? {
-          id,
-          code: 'NOT_ENABLED',
-          message: `${id} is not enabled: it has checked out or not finished enrolling.`,
-        }
-      : { id, code: 'UNKNOWN_ENROLLMENT', message: `No enrolment has the id ${id}.` },
-  );
-}
-
-function demandOneTarget(targets: Targets, refused: readonly RefusedTarget[]): void {
-  if (!('ids' in targets) || refused.length < new Set(targets.ids).size) return;
-  const path = ['input', 'targets', 'ids'];
-  if (refused.every((one) => one.code === 'UNKNOWN_ENROLLMENT')) {
-    throw new NotFoundError('UNKNOWN_ENROLLMENT', 'None of these enrolments exists.', path);
-  }
-  throw new ConflictError('NOT_ENABLED', 'None of these enrolments is enabled.', path);
-}
-
 function commandUuidUsed(uuid: string): ConflictError {
   return new ConflictError(
     'COMMAND_UUID_USED',
@@ -311,10 +262,4 @@ function grown(count: number, expected: number | null): ConflictError {
       'with validateOnly and ask again.',
     ['input', 'expectedCount'],
   );
-}
-
-function canonicalTargets(targets: Targets): unknown {
-  return 'ids' in targets
-    ? { ids: [...new Set(targets.ids)].sort() }
-    : JSON.parse(canonicalJson(targets));
 }

@@ -141,13 +141,18 @@ values ('CertificateReplaced', $4, $3, $5, $1,
   });
 }
 
-/** The id of the device that a certificate is bound to now, as its current or its pending one. */
+/**
+ * The id of the device that a certificate is bound to now, as its current or its pending one; null also
+ * for one that has left or is to leave.
+ */
 export async function enrollmentOfCertificate(pool: Pool, sha256: Buffer): Promise<string | null> {
   const result = await pool.query<{ id: string }>({
     name: 'enrollment-of-certificate',
     text: `
 select e.id from device_certificate d join enrollment e on e.key = d.device_key
-where d.sha256 = $1 and $1 in (e.cert_hash, e.pending_cert_hash)`,
+where d.sha256 = $1 and $1 in (e.cert_hash, e.pending_cert_hash)
+  and coalesce(e.disabled_reason, '') not in
+    ('CHECKED_OUT', 'UNENROLL_UNRECOGNIZED_DEVICE', 'UNENROLL_UNAUTHORIZED')`,
     values: [sha256],
   });
   return result.rows[0]?.id ?? null;

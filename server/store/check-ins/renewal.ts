@@ -68,6 +68,22 @@ from issued_certificate i where i.sha256 = $2`,
   return row.renewal ? 'renewal' : 'other';
 }
 
+/** The key of the one enrolment that a certificate was issued to renew; null: it is for none in particular. */
+export async function renewedEnrollment(
+  client: PoolClient,
+  sha256: Buffer,
+): Promise<string | null> {
+  const result = await client.query<{ enrollment_key: string | null }>({
+    name: 'renewed-enrollment',
+    text: `
+select v.enrollment_key
+from issued_certificate i join enrollment_invitation v on v.id = i.invitation_id
+where i.sha256 = $1`,
+    values: [sha256],
+  });
+  return result.rows[0]?.enrollment_key ?? null;
+}
+
 /** Marks whether a device is in the middle of a renewal: authenticated, not yet heard again. */
 export async function setRenewing(
   client: PoolClient,

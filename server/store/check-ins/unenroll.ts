@@ -12,7 +12,7 @@ export async function markForUnenroll(
 ): Promise<void> {
   await client.query(
     `update enrollment set enabled = false,
-       disabled_reason = case when key = $1 then $2 else 'CHECKED_OUT' end
+       disabled_reason = $2
      where key = $1 or device_key = $1`,
     [deviceKey, `UNENROLL_${answer}`],
   );

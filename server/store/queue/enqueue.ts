@@ -12,7 +12,7 @@ export interface NewCommand {
   readonly bodySealed: boolean;
   /** Whether it is an InstallProfile that renews the MDM profile. */
   readonly renewal: boolean;
-  readonly bodySha256: Buffer;
+  readonly bodyFingerprint: Buffer;
   readonly targetsSha256: Buffer;
   readonly createdBy: string;
   readonly traceId: string | null;
@@ -30,16 +30,21 @@ export interface TargetCount {
   readonly sample: readonly string[];
 }
 
-/** The enabled enrolments that targets mean, as a condition over `enrollment e`. */
+/** The enrolments that targets mean, as a condition over `enrollment e`. */
+function meantBy(targets: Targets, tenant: TenantId | null, firstParam: number): SqlCondition {
+  const filter =
+    'ids' in targets ? { ids: targets.ids } : 'filter' in targets ? targets.filter : {};
+  const channels = 'ids' in targets ? 'ALL' : targets.channels;
+  return compileEnrollmentFilter(filter, { tenant, channels }, firstParam);
+}
+
+/** Those of them that are enabled. */
 function enabledTargets(
   targets: Targets,
   tenant: TenantId | null,
   firstParam: number,
 ): SqlCondition {
-  const filter =
-    'ids' in targets ? { ids: targets.ids } : 'filter' in targets ? targets.filter : {};
-  const channels = 'ids' in targets ? 'ALL' : targets.channels;
-  const condition = compileEnrollmentFilter(filter, { tenant, channels }, firstParam);
+  const condition = meantBy(targets, tenant, firstParam);
   return { sql: `(${condition.sql}) and e.enabled`, values: condition.values };
 }
 
@@ -61,7 +66,7 @@ export async function enqueue(
     command.requestType,
     command.body,
     command.bodySealed,
-    command.bodySha256,
+    command.bodyFingerprint,
     command.targetsSha256,
     command.createdBy,
     command.at,
@@ -80,7 +85,7 @@ with target as materialized (
 ), total as materialized (
   select count(*)::int as count from target
 ), stored as (
-  insert into command (uuid, tenant_id, request_type, body, body_sealed, body_sha256,
+  insert into command (uuid, tenant_id, request_type, body, body_sealed, body_fingerprint,
     targets_sha256, created_by, created_at, renewal, priority, not_before, expires_at, target_count)
   select $1, $2, $3, $4, $5, $6, $7, $8, $9, $12, $13, $14, $15, total.count
   from total
@@ -125,12 +130,15 @@ from target`,
   return { count: row?.count ?? 0, sample: row?.sample ?? [] };
 }
 
-/** The tenants that targets lie in, at most two: a command reaches one only. */
+/**
+ * The tenants that targets lie in, at most two: a command reaches one only. Ids name theirs also while
+ * they are disabled, so that a repeat finds the command that has disabled them.
+ */
 export async function tenantsOfTargets(
   client: PoolClient,
   targets: Targets,
 ): Promise<readonly TenantId[]> {
-  const condition = enabledTargets(targets, null, 1);
+  const condition = 'ids' in targets ? meantBy(targets, null, 1) : enabledTargets(targets, null, 1);
   const result = await client.query<{ tenant_id: number }>(
     `select distinct e.tenant_id from enrollment e where ${condition.sql} limit 2`,
     condition.values,
@@ -159,7 +167,7 @@ order by wanted.id`,
 /** A command that a CommandUUID already names. */
 export interface KnownCommand {
   readonly requestType: string;
-  readonly bodySha256: Buffer;
+  readonly bodyFingerprint: Buffer;
   readonly targetsSha256: Buffer;
   readonly targetCount: number;
 }
@@ -172,11 +180,11 @@ export async function findCommand(
 ): Promise<KnownCommand | null> {
   const result = await client.query<{
     request_type: string;
-    body_sha256: Buffer;
+    body_fingerprint: Buffer;
     targets_sha256: Buffer;
     target_count: number;
   }>(
-    `select request_type, body_sha256, targets_sha256, target_count
+    `select request_type, body_fingerprint, targets_sha256, target_count
      from command where uuid = $1 and tenant_id = $2`,
     [uuid, tenant],
   );
@@ -185,7 +193,7 @@ export async function findCommand(
     ? null
     : {
         requestType: row.request_type,
-        bodySha256: row.body_sha256,
+        bodyFingerprint: row.body_fingerprint,
         targetsSha256: row.targets_sha256,
         targetCount: row.target_count,
       };
