@@ -8,7 +8,7 @@ import { Enrollment } from './enrollment.ts';
 import { type ErrorChainItem, errorChainOf } from './error-chain.ts';
 import { linkCommand, linkEnrollment } from './load.ts';
 import { connectionOf, cursorCodec, parseKey, stretchOf } from './page.ts';
-import { shownDecoded, shownResult } from './raw.ts';
+import { maskedDecoded, shownDecoded, shownResult } from './raw.ts';
 import { targetEnding, targetEndingOf } from './target-ending.ts';
 
 /** One step of why a device could not do what it was told. */
@@ -90,7 +90,7 @@ export const CommandResult = builder.node(resultRef, {
       type: [ErrorChainItemType],
       nullable: true,
       description: 'Why it failed, as the device tells; null when it tells nothing.',
-      resolve: async (row, _args, context) => errorChainOf(await shownDecoded(context, row)),
+      resolve: async (row, _args, context) => errorChainOf(await maskedDecoded(context, row)),
     }),
     command: t.prismaField({
       type: Command,

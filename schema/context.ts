@@ -8,6 +8,7 @@ import type { PushCertificateUseCases } from '../server/mdm/push-certificates/us
 import type { UnenrollInput, UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';
 import type { EventFilter, NumberedEvent } from '../server/model/events.ts';
 import type { Log } from '../server/model/log.ts';
+import type { SecretRead } from '../server/model/secret-read.ts';
 import type { TenantId, Viewer } from '../server/model/viewer.ts';
 import type { Lists } from '../server/store/read/lists.ts';
 
@@ -54,6 +55,12 @@ export interface OpenSealed {
     stored: StoredBytes & { readonly tenantId: TenantId; readonly sealed: boolean },
   ): Buffer;
   result(stored: StoredBytes & { readonly enrollmentId: string }): Buffer;
+  checkIn(stored: { readonly bytes: Uint8Array; readonly id: string }): Buffer;
+  enrollmentToken(stored: {
+    readonly bytes: Uint8Array;
+    readonly column: 'unlock_token' | 'bootstrap_token';
+    readonly enrollmentId: string;
+  }): Buffer;
 }
 
 /** The writes that the graph offers. They throw the errors of `server/model/errors.ts`. */
@@ -72,6 +79,10 @@ export interface GraphServices {
   readonly useCases: UseCases;
   readonly events: EventSource;
   readonly open: OpenSealed;
+  readonly audit: {
+    /** Resolves when it is on record that the viewer is shown these secrets. */
+    secretsRead(viewer: Viewer, traceId: string, reads: readonly SecretRead[]): Promise<void>;
+  };
   /** The server's time. */
   now(): Date;
   readonly plist: {

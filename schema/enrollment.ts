@@ -13,6 +13,7 @@ import {
   ofTenant,
 } from './load.ts';
 import { connectionOf, cursorCodec, stretchOf } from './page.ts';
+import { auditRead } from './secret-read.ts';
 
 /** What each enrolment is loaded with, whatever was selected. */
 const always = { key: true, id: true, tenantId: true, deviceKey: true } as const;
@@ -179,6 +180,37 @@ export const DeviceEnrollment = builder.prismaNode('Enrollment', {
       description: 'Whether it has left a bootstrap token.',
       select: { bootstrapToken: true },
       resolve: ({ bootstrapToken }) => bootstrapToken !== null,
+    }),
+    unlockToken: t.field({
+      type: 'Base64',
+      nullable: true,
+      description:
+        'The token that clears its passcode; null when it has left none. Needs `secrets:read`, and ' +
+        'each look is audited.',
+      authScopes: { scope: 'secrets:read' },
+      select: { unlockToken: true },
+      resolve: async ({ id: enrollmentId, unlockToken: bytes }, _args, context) => {
+        if (bytes === null) return null;
+        const token = context.open.enrollmentToken({ bytes, column: 'unlock_token', enrollmentId });
+        await auditRead(context, { what: 'unlockToken', enrollmentId });
+        return token;
+      },
+    }),
+    bootstrapToken: t.field({
+      type: 'Base64',
+      nullable: true,
+      description:
+        'Its bootstrap token; null when it has left none. Needs `secrets:read`, and each look is ' +
+        'audited.',
+      authScopes: { scope: 'secrets:read' },
+      select: { bootstrapToken: true },
+      resolve: async ({ id: enrollmentId, bootstrapToken: bytes }, _args, context) => {
+        if (bytes === null) return null;
+        const column = 'bootstrap_token';
+        const token = context.open.enrollmentToken({ bytes, column, enrollmentId });
+        await auditRead(context, { what: 'bootstrapToken', enrollmentId });
+        return token;
+      },
     }),
   }),
 });

@@ -1,6 +1,6 @@
 import type { EventItem } from '../server/events/live-item.ts';
 import { builder } from './builder.ts';
-import { Event, eventTypeName, flagOf, textOf } from './event.ts';
+import { checkInLink, Event, eventTypeName, flagOf, textOf } from './event.ts';
 
 export const UserAuthenticateReceived = builder
   .objectRef<EventItem>(eventTypeName('UserAuthenticateReceived'))
@@ -8,6 +8,7 @@ export const UserAuthenticateReceived = builder
     description: 'A user of a device asks to be managed (UserAuthenticate).',
     interfaces: [Event],
     fields: (t) => ({
+      checkIn: t.field(checkInLink),
       step: t.string({
         nullable: true,
         description: '`REQUEST`, or `DIGEST` when it answers a challenge.',
@@ -32,6 +33,7 @@ export const BootstrapTokenSet = builder
     description: 'A device left its bootstrap token, or took it back.',
     interfaces: [Event],
     fields: (t) => ({
+      checkIn: t.field(checkInLink),
       cleared: t.boolean({
         nullable: true,
         description: 'Whether it took it back.',
@@ -46,6 +48,7 @@ export const BootstrapTokenRequested = builder
     description: 'A device asked for its bootstrap token.',
     interfaces: [Event],
     fields: (t) => ({
+      checkIn: t.field(checkInLink),
       found: t.boolean({
         nullable: true,
         description: 'Whether there was one.',
@@ -60,6 +63,7 @@ export const DeclarativeManagementReceived = builder
     description: 'A device asked for declarations, or told its status.',
     interfaces: [Event],
     fields: (t) => ({
+      checkIn: t.field(checkInLink),
       endpoint: t.string({
         nullable: true,
         description: 'What it asked for, such as `tokens` or `status`.',
@@ -74,6 +78,7 @@ export const GetTokenReceived = builder
     description: "A device asked for one of Apple's services' tokens (GetToken).",
     interfaces: [Event],
     fields: (t) => ({
+      checkIn: t.field(checkInLink),
       tokenServiceType: t.string({
         nullable: true,
         description: 'Which service, such as `com.apple.maid`.',

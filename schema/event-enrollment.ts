@@ -1,6 +1,6 @@
 import type { EventItem } from '../server/events/live-item.ts';
 import { builder } from './builder.ts';
-import { Event, eventTypeName, flagOf, intOf, textOf } from './event.ts';
+import { checkInLink, Event, eventTypeName, flagOf, intOf, textOf } from './event.ts';
 
 const topic = {
   nullable: true,
@@ -20,6 +20,7 @@ export const EnrollmentAuthenticated = builder
     description: 'A device began to enrol (Authenticate).',
     interfaces: [Event],
     fields: (t) => ({
+      checkIn: t.field(checkInLink),
       isNew: t.boolean({
         nullable: true,
         description: 'Whether the device was never seen before.',
@@ -60,6 +61,7 @@ export const EnrollmentTokenUpdated = builder
     description: 'An enrolment sent new push data (TokenUpdate) and is enabled.',
     interfaces: [Event],
     fields: (t) => ({
+      checkIn: t.field(checkInLink),
       tokenUpdateTally: t.int({
         nullable: true,
         description: 'How many it has sent since it enrolled; 1: it has just enrolled.',
@@ -85,6 +87,7 @@ export const EnrollmentCheckedOut = builder
     description: 'An enrolment said that it is no longer managed (CheckOut).',
     interfaces: [Event],
     fields: (t) => ({
+      checkIn: t.field(checkInLink),
       channels: t.int({
         nullable: true,
         description: "How many channels were disabled by it: with a device, its users' too.",

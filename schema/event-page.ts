@@ -1,6 +1,7 @@
 import type { Command, Enrollment } from '../generated/prisma/client.ts';
 import type { EventItem, EventPage } from '../server/events/live-item.ts';
 import type { NumberedEvent } from '../server/model/events.ts';
+import type { CheckInRow } from '../server/store/read/check-ins.ts';
 import { type ResultKey, type ResultRow, resultKey } from '../server/store/read/results.ts';
 import type { GraphContext } from './context.ts';
 import { type CommandQuery, type EnrollmentQuery, findCommands, findEnrollments } from './load.ts';
@@ -32,6 +33,7 @@ function perPage<K, V>() {
 const enrollments = perPage<bigint, Enrollment>();
 const commands = perPage<bigint, Command>();
 const results = perPage<ResultKey, ResultRow>();
+const checkIns = perPage<string, CheckInRow>();
 
 /** The enrolment that an event is about, loaded for the whole page. */
 export async function enrollmentOfPage(
@@ -71,6 +73,19 @@ export async function resultOfPage(
     return context.lists.resultsByKey(context.viewer, [...new Set(keys)]);
   });
   return found.get(key) ?? null;
+}
+
+/** The check-in that an event comes from, loaded for the whole page. */
+export async function checkInOfPage(
+  context: GraphContext,
+  { event, page }: EventItem,
+): Promise<CheckInRow | null> {
+  if (event.checkInId === null) return null;
+  const found = await checkIns(page, nameOf(context, null), () => {
+    const ids = visible(context, page).flatMap(({ checkInId }) => checkInId ?? []);
+    return context.lists.checkInsById(context.viewer, [...new Set(ids)]);
+  });
+  return found.get(event.checkInId) ?? null;
 }
 
 /** What was loaded for one tenant must not be handed to another. */

@@ -3,10 +3,12 @@ import type { CheckpointItem, EventItem } from '../server/events/live-item.ts';
 import type { EventType } from '../server/model/events.ts';
 import { eventTypes } from '../server/model/events.ts';
 import { builder } from './builder.ts';
+import { CheckIn } from './check-in.ts';
 import { Command } from './command.ts';
 import { CommandResult } from './command-result.ts';
+import type { GraphContext } from './context.ts';
 import { Enrollment } from './enrollment.ts';
-import { commandOfPage, enrollmentOfPage, resultOfPage } from './event-page.ts';
+import { checkInOfPage, commandOfPage, enrollmentOfPage, resultOfPage } from './event-page.ts';
 
 /** The GraphQL type of a kind of event. */
 export function eventTypeName(type: EventType): `${EventType}Event` {
@@ -86,6 +88,14 @@ export const Checkpoint = builder.objectRef<CheckpointItem>('Checkpoint').implem
     cursor: t.exposeString('cursor', { description: 'Pass it as `after` to go on from here.' }),
   }),
 });
+
+/** The field of an event that comes from a check-in. */
+export const checkInLink = {
+  type: CheckIn,
+  nullable: true,
+  description: 'The message that it comes from; null when that is no longer kept.',
+  resolve: (item: EventItem, _args: object, context: GraphContext) => checkInOfPage(context, item),
+} as const;
 
 /** Reads a text that the event carries. */
 export function textOf(name: string): (item: EventItem) => string | null {

@@ -1,9 +1,9 @@
 import { redact } from '../server/catalogue/redact.ts';
 import { bodyHasSecrets, resultHasSecrets } from '../server/catalogue/secret-bearing.ts';
-import type { Viewer } from '../server/model/viewer.ts';
 import { type ResultKey, type ResultRow, resultKey } from '../server/store/read/results.ts';
 import { batched } from './batch.ts';
 import type { GraphContext, PlistValue } from './context.ts';
+import { auditRead, seesSecrets } from './secret-read.ts';
 
 /** A command as its bytes are read from the database. */
 export interface StoredBody {
@@ -15,25 +15,31 @@ export interface StoredBody {
 }
 
 /** The bytes of a command, without the secrets that the viewer may not see. */
-export function shownBody(context: GraphContext, command: StoredBody): Buffer {
+export async function shownBody(context: GraphContext, command: StoredBody): Promise<Buffer> {
   const bytes = context.open.commandBody({
     bytes: command.body,
     sealed: command.bodySealed,
     commandUuid: command.uuid,
     tenantId: command.tenantId,
   });
-  const { requestType } = command;
-  if (seesSecrets(context.viewer) || !bodyHasSecrets(requestType)) return bytes;
-  return context.plist.build(redact(context.plist.parse(bytes), requestType, 'body'));
+  const { uuid: commandUuid, requestType } = command;
+  if (!bodyHasSecrets(requestType)) return bytes;
+  if (!seesSecrets(context.viewer)) {
+    return context.plist.build(redact(context.plist.parse(bytes), requestType, 'body'));
+  }
+  await auditRead(context, { what: 'commandBody', commandUuid, requestType });
+  return bytes;
 }
 
 /** The bytes of a device's report, without the secrets that the viewer may not see. */
 export async function shownResult(context: GraphContext, row: ResultRow): Promise<Buffer | null> {
-  if (seesSecrets(context.viewer) || !resultHasSecrets(row.requestType)) {
-    return reportOf(context, row);
+  if (resultHasSecrets(row.requestType) && !seesSecrets(context.viewer)) {
+    const value = await maskedDecoded(context, row);
+    return value === null ? null : context.plist.build(value);
   }
-  const value = await shownDecoded(context, row);
-  return value === null ? null : context.plist.build(value);
+  const bytes = await reportOf(context, row);
+  if (bytes !== null) await auditResult(context, row);
+  return bytes;
 }
 
 /**
@@ -44,15 +50,26 @@ export async function shownDecoded(
   context: GraphContext,
   row: ResultRow,
 ): Promise<PlistValue | null> {
+  if (!seesSecrets(context.viewer)) return maskedDecoded(context, row);
   const value = await decodedReportOf(context, row);
-  if (value === null || seesSecrets(context.viewer) || !resultHasSecrets(row.requestType)) {
-    return value;
-  }
+  if (value !== null) await auditResult(context, row);
+  return value;
+}
+
+/** A device's report decoded, without its secrets, whoever looks: for what is never secret in it. */
+export async function maskedDecoded(
+  context: GraphContext,
+  row: ResultRow,
+): Promise<PlistValue | null> {
+  const value = await decodedReportOf(context, row);
+  if (value === null || !resultHasSecrets(row.requestType)) return value;
   return redact(value, row.requestType, 'result');
 }
 
-function seesSecrets(viewer: Viewer): boolean {
-  return viewer.scopes.has('secrets:read');
+async function auditResult(context: GraphContext, row: ResultRow): Promise<void> {
+  const { enrollmentId, commandUuid, requestType } = row;
+  if (!resultHasSecrets(requestType)) return;
+  await auditRead(context, { what: 'result', enrollmentId, commandUuid, requestType });
 }
 
 const storedReport = batched<ResultKey, Buffer, null>((context, keys) =>

@@ -9,12 +9,14 @@ import { createSender } from '../clients/simulator/http.ts';
 import { certificatePem, makeAuthority } from '../clients/simulator/identity.ts';
 import { buildCommand } from '../server/protocol/messages/command.ts';
 import { newToken } from '../server/secrets/token.ts';
+import { type DemoApple, startApple } from './demo/apple.ts';
 import { progress } from './demo/display.ts';
 import { connectGraph, type Graph } from './demo/graph.ts';
 import { startServer } from './demo/server.ts';
 
-// What a newcomer sees first: a server, devices that enrol, one command to all of them, and the results
-// as they arrive. Everything goes through the front doors that a real fleet and a real client use.
+// What a newcomer sees first: a server, devices that enrol, one command to all of them, a push that wakes
+// each, and the results as they arrive. Everything goes through the front doors that a real fleet and a
+// real client use; what stands for Apple's push service wakes the devices, as they never ask by themselves.
 
 const { values } = parseArgs({
   options: {
@@ -78,15 +80,20 @@ async function main(): Promise<void> {
   writeFileSync(ca, certificatePem(authority.certificate));
   writeFileSync(tokenFile, token, { mode: 0o600 });
 
+  const appleCa = join(folder, 'apple.pem');
+  const apple = await startApple(appleCa);
   console.error('Starting the server with a database of its own ...');
   const server = await startServer([
     ...['--listen', '127.0.0.1:0', '--data-dir', join(folder, 'data')],
     ...['--ca', ca, '--admin-token-file', tokenFile],
+    ...['--apns-url', apple.url.href, '--apns-ca', appleCa],
   ]);
   const sender = createSender();
   const graph = connectGraph(server.url, token);
   try {
     console.error(`Listening on ${server.url}\n`);
+    await apple.certify(graph);
+    console.error('  its push certificate is uploaded');
     const fleet = await createFleet({
       size,
       authority,
@@ -97,11 +104,12 @@ async function main(): Promise<void> {
       },
     });
     await enrolAll(fleet);
-    await commandAll(graph, fleet, started);
+    await commandAll(graph, fleet, apple, started);
   } finally {
     graph.close();
     sender.close();
     await server.stop();
+    await apple.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -116,7 +124,13 @@ async function enrolAll(fleet: Fleet): Promise<void> {
   if (failed.length > 0) throw failed[0];
 }
 
-async function commandAll(graph: Graph, fleet: Fleet, started: number): Promise<void> {
+async function commandAll(
+  graph: Graph,
+  fleet: Fleet,
+  apple: DemoApple,
+  started: number,
+): Promise<void> {
+  apple.wakes(fleet.devices, (error) => console.error('a device failed:', error));
   const uuid = randomUUID();
   const plist = buildCommand(
     'DeviceInformation',
@@ -133,9 +147,6 @@ async function commandAll(graph: Graph, fleet: Fleet, started: number): Promise<
 
   // The subscription starts from before the command was queued: no result can be missed.
   const results = graph.subscribe(follow, { uuid, after: outcome.cursor }, followed);
-  const polling = fleet.each(async (device) => {
-    await device.channel.connect();
-  });
   const bar = progress('results arrive live', outcome.queuedCount);
   const seen: string[] = [];
   for await (const { commandResults: item } of results) {
@@ -145,13 +156,12 @@ async function commandAll(graph: Graph, fleet: Fleet, started: number): Promise<
     if (seen.length === outcome.queuedCount) break;
   }
   bar.done();
-  await polling;
   const { milliseconds } = fleet.tally.summary();
   console.error('');
   for (const line of seen.slice(0, 5)) console.error(`  ${line}`);
   if (seen.length > 5) console.error(`  ... and ${seen.length - 5} more`);
   console.log(
-    `\n${size} devices enrolled, ${seen.length} results received live, in ` +
+    `\n${size} devices enrolled, ${apple.pushes()} pushes sent, ${seen.length} results received live, in ` +
       `${((Date.now() - started) / 1000).toFixed(1)} s; the server answered devices in ` +
       `${milliseconds.p50} ms (median).`,
   );

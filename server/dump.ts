@@ -10,6 +10,18 @@ import { type PlistValue, isPlistDict } from './protocol/plist/value.ts';
  * by its length only.
  */
 export function createDump(log: Log): Dump {
+  const dump = writer(log);
+  return (what) => {
+    try {
+      dump(what);
+    } catch (error) {
+      // Looking on must never change what a device gets.
+      log.warn({ err: error }, 'a message could not be dumped');
+    }
+  };
+}
+
+function writer(log: Log): Dump {
   return ({ direction, kind, message, answer }) => {
     const asked = read(message);
     if (direction === 'in') {

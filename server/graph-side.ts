@@ -7,6 +7,7 @@ import { createGraphql } from './graphql/graphql.ts';
 import { endpoint } from './graphql/yoga.ts';
 import type { Handler } from './http/app.ts';
 import type { EnrollContext } from './mdm/enroll/enroll-context.ts';
+import { checkInPlace, enrollmentPlace } from './mdm/check-in/store-raw.ts';
 import { enrollUseCases } from './mdm/enroll/use-cases.ts';
 import { controlJob } from './mdm/jobs/control.ts';
 import { pushEnrollments } from './mdm/push/request.ts';
@@ -19,6 +20,7 @@ import { buildPlist } from './protocol/plist/build.ts';
 import { parsePlist } from './protocol/plist/parse.ts';
 import type { GraphServices } from '../schema/context.ts';
 import { schema } from '../schema/schema.ts';
+import { appendSecretReads } from './store/audit.ts';
 import { createLists } from './store/read/lists.ts';
 
 /** What integrators use. */
@@ -57,6 +59,12 @@ export function graphSide(parts: {
         sealed ? keyring.open(commandBodyPlace(tenantId, commandUuid), bytes) : Buffer.from(bytes),
       result: ({ bytes, enrollmentId, commandUuid }) =>
         keyring.open(resultPlace(enrollmentId, commandUuid), bytes),
+      checkIn: ({ bytes, id }) => keyring.open(checkInPlace(id), bytes),
+      enrollmentToken: ({ bytes, column, enrollmentId }) =>
+        keyring.open(enrollmentPlace(column, enrollmentId), bytes),
+    },
+    audit: {
+      secretsRead: appendSecretReads.bind(null, ctx.graph),
     },
     plist: {
       parse: (bytes) => parsePlist(bytes, { allowTrailing: true }),

@@ -29,7 +29,7 @@ import { type Stop, shutDown } from './shutdown.ts';
 import { ensureKeyring } from './store/keyring-check.ts';
 import { writeLastSeen } from './store/last-seen.ts';
 import { isMigrated, migrate } from './store/migrate.ts';
-import { openDatabase } from './store/open.ts';
+import { openDatabase, unhurried } from './store/open.ts';
 import { migrationsFolder } from './store/package-root.ts';
 
 /** A server that runs. */
@@ -114,14 +114,16 @@ async function open(
   stops.push({ name: 'database', timeout: 30_000, stop: () => database.close() });
 
   let keyring: Keyring | undefined;
-  await migrate(database.graph, migrationsFolder(), {
-    log,
-    after: async (client) => {
-      keyring = await ensureKeyring(client, { keys: settings.secretKey, dataDir, log });
-      await ensureFirstToken(client, settings.adminToken, { dataDir, terminal, log });
-      await ensureDeviceAuthority(client, keyring, authority, { now: clock.now(), log });
-    },
-  });
+  await unhurried(database, (pool) =>
+    migrate(pool, migrationsFolder(), {
+      log,
+      after: async (client) => {
+        keyring = await ensureKeyring(client, { keys: settings.secretKey, dataDir, log });
+        await ensureFirstToken(client, settings.adminToken, { dataDir, terminal, log });
+        await ensureDeviceAuthority(client, keyring, authority, { now: clock.now(), log });
+      },
+    }),
+  );
   if (keyring === undefined) throw new Error('migrate did not run its last step');
 
   const wakeUps =

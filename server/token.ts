@@ -7,7 +7,7 @@ import { silentLog } from './model/log.ts';
 import { noMetrics } from './model/metrics.ts';
 import { scopes as allScopes } from './model/viewer.ts';
 import { migrate } from './store/migrate.ts';
-import { type Database, openDatabase } from './store/open.ts';
+import { type Database, openDatabase, unhurried } from './store/open.ts';
 import { migrationsFolder } from './store/package-root.ts';
 import { insertToken, listTokens, revokeToken } from './store/tokens.ts';
 
@@ -58,7 +58,7 @@ async function main(): Promise<number> {
     metrics: noMetrics,
   });
   try {
-    await migrate(database.graph, migrationsFolder(), { log: silentLog });
+    await unhurried(database, (pool) => migrate(pool, migrationsFolder(), { log: silentLog }));
     switch (command) {
       case 'create':
         return await create(database, values);

@@ -55,6 +55,8 @@ export class Channel {
   readonly identifiers: PlistDict;
   /** Answers commands; replaced to script another behaviour. */
   responder: Responder;
+  /** What the device does about a command before it answers. */
+  before: (command: ReceivedCommand) => Promise<void> = async () => {};
   readonly #deliver: Deliver;
 
   constructor(identifiers: PlistDict, deliver: Deliver, responder: Responder) {
@@ -96,6 +98,7 @@ export class Channel {
     const answered: Answered[] = [];
     let command = await this.poll();
     while (command !== null && answered.length < most) {
+      await this.before(command);
       const answer = this.responder(command);
       answered.push({ command, status: answer.status });
       command = await this.report(command.uuid, answer);

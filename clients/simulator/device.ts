@@ -104,6 +104,14 @@ export class Device {
     if (shape !== 'silent') accept('TokenUpdate', await this.tokenUpdate());
   }
 
+  /** Authenticates with a new certificate, then fails to install the rest, and goes on with the old one. */
+  async failRenewal(identity: Identity): Promise<void> {
+    const before = this.identity;
+    this.identity = identity;
+    accept('Authenticate', await this.authenticate());
+    this.identity = before;
+  }
+
   /** Enrols anew as after an erase: other push token and magic, profiles gone. */
   async reenrol(identity: Identity): Promise<void> {
     this.identity = identity;

@@ -4,27 +4,31 @@ import { authorityFrom } from './authority-files.ts';
 import type { Fleet } from './fleet.ts';
 import { createFleet } from './fleet.ts';
 import { createSender } from './http.ts';
+import type { EnrollmentProfile } from './enrollment-profile.ts';
+import { fetchProfile } from './enroll.ts';
+import type { Authority } from './identity.ts';
 import { certificatePem } from './identity.ts';
-import type { Options } from './options.ts';
+import type { Options, Target } from './options.ts';
 import { readOptions, usage, UsageError } from './options.ts';
+import type { RenewalShape } from './renewal.ts';
+import { enrolByScep, renewByScep } from './scep.ts';
 
 /** Enrols a fleet and lets it answer. @returns the number of devices that failed at something */
 async function run(options: Options, ended: AbortSignal): Promise<number> {
-  const authority = await authorityFrom(options.caCert, options.caKey);
-  if (options.caOut !== undefined) {
-    writeFileSync(options.caOut, certificatePem(authority.certificate));
-  }
   const sender = createSender({ connections: options.concurrency });
+  const { target } = options;
+  const profile = target.by === 'profile' ? await fetchProfile(target.enroll) : null;
+  const topic = profile?.mdm.topic ?? options.topic;
   const fleet = await createFleet({
     size: options.devices,
     first: options.first,
-    authority,
+    authority: profile === null ? await madeAuthority(options) : () => enrolByScep(profile.scep),
     key: options.key,
     concurrency: options.concurrency,
-    ...(options.topic !== undefined && { facts: { topic: options.topic } }),
+    ...(topic !== undefined && { facts: { topic } }),
+    ...(profile !== null && { progress: progressOf('have their certificates', options.devices) }),
     address: {
-      serverUrl: options.url,
-      ...(options.checkInUrl && { checkInUrl: options.checkInUrl }),
+      ...addressOf(target, profile),
       proof:
         options.certHeader === undefined
           ? { by: 'signature', style: options.signature }
@@ -38,6 +42,9 @@ async function run(options: Options, ended: AbortSignal): Promise<number> {
     failed,
   );
   let failures = failed.length;
+  if (target.by === 'profile' && profile !== null && target.renew !== null) {
+    failures += await renewAll(fleet, profile, target.renew);
+  }
   do {
     failures += await answerAll(fleet);
     if (!options.once) await pause(options.pollInterval, null, { signal: ended }).catch(() => null);
@@ -47,6 +54,45 @@ async function run(options: Options, ended: AbortSignal): Promise<number> {
   else console.log(summary);
   sender.close();
   return failures;
+}
+
+async function madeAuthority({ caCert, caKey, caOut }: Options): Promise<Authority> {
+  const authority = await authorityFrom(caCert, caKey);
+  if (caOut !== undefined) writeFileSync(caOut, certificatePem(authority.certificate));
+  return authority;
+}
+
+function addressOf(target: Target, profile: EnrollmentProfile | null) {
+  if (profile !== null) return profile.mdm;
+  if (target.by !== 'address') throw new Error('there is no profile');
+  return { serverUrl: target.url, ...(target.checkInUrl && { checkInUrl: target.checkInUrl }) };
+}
+
+async function renewAll(
+  fleet: Fleet,
+  { scep }: EnrollmentProfile,
+  shape: RenewalShape | 'fails',
+): Promise<number> {
+  let done = 0;
+  const progress = progressOf('have renewed', fleet.devices.length);
+  const failed = await fleet.each(async (device) => {
+    const identity = await renewByScep(device.identity, scep);
+    if (shape === 'fails') await device.failRenewal(identity);
+    else await device.renew(identity, shape);
+    progress((done += 1));
+  });
+  say(`${fleet.devices.length - failed.length} of ${fleet.devices.length} devices renewed`, failed);
+  return failed.length;
+}
+
+/** Says how far it is, once a second at most: by SCEP each device makes an RSA key. */
+function progressOf(what: string, all: number): (done: number) => void {
+  let said = Date.now();
+  return (done) => {
+    if (done < all && Date.now() - said < 1000) return;
+    said = Date.now();
+    console.error(`${done} of ${all} devices ${what}`);
+  };
 }
 
 async function answerAll(fleet: Fleet): Promise<number> {

@@ -1,8 +1,12 @@
 import { parseArgs } from 'node:util';
+import type { RenewalShape } from './renewal.ts';
 
 export const usage = `usage: simulator --url URL [options]
+       simulator --enroll URL [options]
 
   --url URL              the server's device URL, such as http://localhost:9000/mdm
+  --enroll URL           an invitation's page, or a profile: the devices do as it says, with
+                         certificates of their own by SCEP
   --check-in-url URL     where check-ins go, if elsewhere
   --devices N            how many devices (10)
   --first N              number of the first device (0)
@@ -13,6 +17,8 @@ export const usage = `usage: simulator --url URL [options]
   --ca-cert FILE         the CA to use, with --ca-key; both are made if neither exists
   --ca-key FILE
   --ca-out FILE          also write the CA's certificate here
+  --renew SHAPE          with --enroll: renew each certificate by SCEP once, and tell of it by
+                         authenticate, token-update, silent; fails: it fails after Authenticate
   --concurrency N        how many devices talk at once (32)
   --poll-interval SEC    how often each device asks for commands (5)
   --once                 enrol, empty the queues once, and end
@@ -20,10 +26,14 @@ export const usage = `usage: simulator --url URL [options]
   --help
 `;
 
+/** Where the devices go. */
+export type Target =
+  | { readonly by: 'address'; readonly url: URL; readonly checkInUrl?: URL }
+  | { readonly by: 'profile'; readonly enroll: URL; readonly renew: RenewalShape | 'fails' | null };
+
 /** What the command line asks for. */
 export interface Options {
-  readonly url: URL;
-  readonly checkInUrl?: URL;
+  readonly target: Target;
   readonly devices: number;
   readonly first: number;
   readonly signature: 'apple' | 'modern';
@@ -49,15 +59,11 @@ export class UsageError extends Error {
 export function readOptions(argv: readonly string[]): Options | null {
   const values = parsed(argv);
   if (values.help) return null;
-  if (values.url === undefined) throw new UsageError('--url is missing');
   if ((values['ca-cert'] === undefined) !== (values['ca-key'] === undefined)) {
     throw new UsageError('--ca-cert and --ca-key go together');
   }
   return {
-    url: urlOf('--url', values.url),
-    ...(values['check-in-url'] !== undefined && {
-      checkInUrl: urlOf('--check-in-url', values['check-in-url']),
-    }),
+    target: targetOf(values),
     devices: numberOf('--devices', values.devices, 1),
     first: numberOf('--first', values.first, 0),
     signature: oneOf('--signature', values.signature, ['apple', 'modern'] as const),
@@ -74,6 +80,32 @@ export function readOptions(argv: readonly string[]): Options | null {
   };
 }
 
+const shapes = ['authenticate', 'token-update', 'silent', 'fails'] as const;
+
+function targetOf(values: NonNullable<ReturnType<typeof parsed>>): Target {
+  const { url, enroll, renew, 'check-in-url': checkInUrl } = values;
+  if ((url === undefined) === (enroll === undefined)) {
+    throw new UsageError('give --url or --enroll');
+  }
+  if (enroll === undefined) {
+    if (renew !== undefined) throw new UsageError('--renew goes with --enroll');
+    return {
+      by: 'address',
+      url: urlOf('--url', url ?? ''),
+      ...(checkInUrl !== undefined && { checkInUrl: urlOf('--check-in-url', checkInUrl) }),
+    };
+  }
+  const other = (['check-in-url', 'topic', 'ca-cert', 'ca-out'] as const).find(
+    (name) => values[name] !== undefined,
+  );
+  if (other !== undefined) throw new UsageError(`--${other} does not go with --enroll`);
+  return {
+    by: 'profile',
+    enroll: urlOf('--enroll', enroll),
+    renew: renew === undefined ? null : oneOf('--renew', renew, shapes),
+  };
+}
+
 function parsed(argv: readonly string[]) {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
@@ -82,6 +114,8 @@ function parsed(argv: readonly string[]) {
       args: [...argv],
       options: {
         url: text,
+        enroll: text,
+        renew: text,
         'check-in-url': text,
         devices: { ...text, default: '10' },
         first: { ...text, default: '0' },

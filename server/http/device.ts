@@ -103,7 +103,8 @@ export function deviceRoute(options: DeviceRouteOptions): (ctx: Context) => Prom
       const fields = { reason: error.code, status: error.status, addr: ctx.ip, path: ctx.path };
       log.warn(fields, `device refused: ${error.message}`);
       plainError(ctx, error.status);
-      if (error.status === 413) ctx.set('Connection', 'close');
+      if (error.status === 413 || error.status === 503) ctx.set('Connection', 'close');
+      if (error.status === 503) ctx.set('Retry-After', '30');
       return;
     }
     if (options.isUnavailable(error)) {

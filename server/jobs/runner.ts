@@ -4,7 +4,7 @@ import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import { withTraceId, newTraceId } from '../model/trace.ts';
 import { type ClaimedJob, claimJob, keepJobs, leaveJob } from '../store/jobs/jobs.ts';
-import { isUnavailable } from '../store/unavailable.ts';
+import { isUnavailable, sqlState } from '../store/unavailable.ts';
 
 /** A job while it runs here. */
 export interface RunningJob extends ClaimedJob {
@@ -122,8 +122,9 @@ export function startJobs(
       await leaveJob(pool, id, holder, signal.aborted ? 'QUEUED' : 'SUCCEEDED');
     } catch (error) {
       log.error({ err: error, job: id, kind }, 'job failed');
-      // While the database is away nothing can be said of the job: its lease ends by itself.
-      if (!isUnavailable(error)) {
+      // What was only bad luck (the database is away, a time-out, a deadlock) is left to the lease: it
+      // ends by itself, and the job goes on from its cursor.
+      if (!isUnavailable(error) && !wasBadLuck(error)) {
         const message = 'An internal error ended the job; the log has it by the job’s id.';
         await leaveJob(pool, id, holder, 'FAILED', message).catch((failure: unknown) =>
           log.error({ err: failure, job: id }, 'the end of a job could not be stored'),
@@ -144,4 +145,9 @@ export function startJobs(
       await Promise.allSettled([...running.values()].map(({ done }) => done));
     },
   };
+}
+
+/** 57014 a statement took too long, 55P03 a lock did, 40P01 and 40001 it lost against others. */
+function wasBadLuck(error: unknown): boolean {
+  return ['57014', '55P03', '40P01', '40001'].includes(sqlState(error) ?? '');
 }

@@ -55,6 +55,7 @@ export async function once<Answer>(
     }
     throw error;
   });
+  await client.query('set local lock_timeout to default');
   if (earlier === null) {
     const answer = await run();
     await storeIdempotentAnswer(client, key, answer);

@@ -27,7 +27,9 @@ export interface Enrolling {
 /**
  * Decides about a PKCSReq or RenewalReq whose signatures hold. Signed with a current certificate of
  * ours it is a renewal and needs no challenge, whichever of the two it calls itself (devices do
- * both); else the challenge decides.
+ * both); else the challenge decides. The self-signed certificate of a first request should have the
+ * key that the request is for (RFC 8894, 2.3), but widespread clients make another for it: the
+ * request's own signature proves who has the key, and the challenge who may.
  * @param signerKey  who signed the message, and so who may ask for its outcome again
  * @returns DER of the certificate, issued now or before
  * @throws {ScepRefused}
@@ -52,9 +54,6 @@ export async function enrol(
   }
   if (messageType === 'RenewalReq') {
     throw new ScepRefused('badRequest', 'not signed with a current certificate of this authority');
-  }
-  if (!requesterKeySha256.equals(publicKeySha256)) {
-    throw new ScepRefused('badRequest', 'not signed with the key that the request is for');
   }
   const { challengePassword: challenge } = request;
   const verdict = await checkChallenge({

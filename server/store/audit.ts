@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import type { SecretRead } from '../model/secret-read.ts';
 import type { Viewer } from '../model/viewer.ts';
 
 /**
@@ -16,5 +17,20 @@ export async function appendAudit(
     `insert into audit_entry (tenant_id, actor, action, trace_id, details)
      values ($1, $2, $3, $4, $5)`,
     [viewer.tenant, viewer.actor, action, traceId, details],
+  );
+}
+
+/** Notes secrets that somebody is about to be shown: an entry for each, in one statement. */
+export async function appendSecretReads(
+  db: Pick<PoolClient, 'query'>,
+  viewer: Viewer,
+  traceId: string | null,
+  reads: readonly SecretRead[],
+): Promise<void> {
+  await db.query(
+    `insert into audit_entry (tenant_id, actor, action, trace_id, details)
+     select $1, $2, 'readSecret', $3, read
+     from jsonb_array_elements($4::jsonb) with ordinality as list (read, place) order by place`,
+    [viewer.tenant, viewer.actor, traceId, JSON.stringify(reads)],
   );
 }

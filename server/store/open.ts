@@ -73,6 +73,8 @@ export function connect(
     // Kept open: a new connection would have to prepare every statement again.
     idleTimeoutMillis: 0,
     connectionTimeoutMillis: 2_000,
+    // The server's own time-outs say nothing when the road to it is cut without a word.
+    query_timeout: 4_000,
     // oxlint-disable-next-line typescript/no-misused-promises -- the pool awaits it; its types are older
     onConnect: prepareHot,
   });
@@ -80,6 +82,7 @@ export function connect(
     ...common,
     idleTimeoutMillis: 60_000,
     connectionTimeoutMillis: 10_000,
+    query_timeout: 20_000,
     // oxlint-disable-next-line typescript/no-misused-promises -- as above
     onConnect: prepareGraph,
   });
@@ -107,6 +110,24 @@ export function connect(
       await Promise.all([hot.end(), graph.end()]);
     },
   };
+}
+
+/**
+ * Runs `work` on a connection of its own whose statements may take as long as they like: migrations wait
+ * for other processes and rewrite tables.
+ */
+export async function unhurried<T>(
+  database: Database,
+  work: (pool: Pool) => Promise<T>,
+): Promise<T> {
+  const pool = new Pool({ ...database.connection, application_name: 'graphmdm', max: 1 });
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  try {
+    return await work(pool);
+  } finally {
+    await pool.end();
+  }
 }
 
 /**

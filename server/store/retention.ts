@@ -86,3 +86,37 @@ delete from idempotent_request where (caller, mutation, idempotency_key) in (
   );
   return result.rowCount ?? 0;
 }
+
+/**
+ * Deletes commands beyond their age that nothing refers to any more: nobody waits for them, and their
+ * targets' history has gone.
+ */
+export async function deleteOldCommands(pool: Pool, seconds: number): Promise<number> {
+  const result = await pool.query(
+    `
+delete from command where key in (
+  select c.key from command c
+  where c.created_at < now() - make_interval(secs => $1)
+    and not exists (select 1 from queue_entry q where q.command_key = c.key)
+    and not exists (select 1 from command_result h where h.command_key = c.key)
+  order by c.key limit ${page}
+)`,
+    [seconds],
+  );
+  return result.rowCount ?? 0;
+}
+
+/** Deletes jobs that ended longer ago than their age, with what went wrong in them. */
+export async function deleteOldJobs(pool: Pool, seconds: number): Promise<number> {
+  const result = await pool.query(
+    `
+with old as materialized (
+  select id from job where finished_at < now() - make_interval(secs => $1) limit ${page}
+), errors as (
+  delete from job_error e using old where e.job_id = old.id
+)
+delete from job j using old where j.id = old.id`,
+    [seconds],
+  );
+  return result.rowCount ?? 0;
+}

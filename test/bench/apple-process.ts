@@ -33,7 +33,9 @@ const apple = await startStandIn({
   },
 });
 writeFileSync(caFile, apple.ca);
-const { certificate, key } = await makePushCertificate(apple.authority, defaultTopic, { key: 'rsa' });
+const { certificate, key } = await makePushCertificate(apple.authority, defaultTopic, {
+  key: 'rsa',
+});
 let goaways: NodeJS.Timeout | undefined;
 
 function say(word: AppleWord): void {

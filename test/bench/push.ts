@@ -1,10 +1,6 @@
-import { fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { defaultTopic } from '../../clients/simulator/facts.ts';
@@ -12,8 +8,9 @@ import { connectGraph, type Graph } from '../../scripts/demo/graph.ts';
 import { silentLog } from '../../server/model/log.ts';
 import { noMetrics } from '../../server/model/metrics.ts';
 import { openDatabase, type Database } from '../../server/store/open.ts';
-import type { AppleOrder, AppleWord } from './apple-process.ts';
 import { insertEnrollments } from './enrollments.ts';
+import { type BenchApple, startApple, startServer } from './processes.ts';
+import { tableOf } from './table.ts';
 
 const token = 'token-of-the-benchmark';
 const secretKey = Buffer.alloc(32, 7);
@@ -54,7 +51,7 @@ export async function benchPush(args: readonly string[]): Promise<void> {
   const database = await openDatabase({ databaseUrl, dataDir, log: silentLog, metrics: noMetrics });
   const graph = connectGraph(server.url, token);
   try {
-    console.error(`${size} enrolments ...`);
+    process.stderr.write(`${size} enrolments ...\n`);
     await insertEnrollments(database.graph, { size, topic: defaultTopic, secretKey });
     await database.graph.query('vacuum analyze');
     await uploadCertificate(graph, apple.certificate);
@@ -65,7 +62,7 @@ export async function benchPush(args: readonly string[]): Promise<void> {
       await measure(parts, 'all well', { busyEvery: null, goawayMs: null }),
       await measure(parts, '1 % 503, a GOAWAY a second', { busyEvery: 100, goawayMs: 1_000 }),
     ];
-    console.table(figures.map(({ run, ...rest }) => ({ push: run, enrolments: size, ...rest })));
+    process.stdout.write(tableOf(figures.map((one) => ({ enrolments: size, ...one }))));
     if (figures.some(({ lost, doubled }) => lost > 0 || doubled > 0)) process.exitCode = 1;
   } finally {
     graph.close();
@@ -108,7 +105,9 @@ async function measure(
   let last = atEnd;
   const patience = performance.now() + 30_000;
   while (last.accepted < size && performance.now() < patience) last = await apple.count();
-  console.error(`${run}: ${atEnd.accepted} at the job's end, ${rows[0]?.waiting ?? 0} tried again`);
+  process.stderr.write(
+    `${run}: ${atEnd.accepted} at the job's end, ${rows[0]?.waiting ?? 0} tried again after it\n`,
+  );
   return {
     run,
     seconds: round(seconds),
@@ -191,59 +190,6 @@ async function uploadCertificate(graph: Graph, pem: string): Promise<void> {
     { pem },
     z.object({ uploadPushCertificate: z.object({ topic: z.string() }) }),
   );
-}
-
-type Counted = Extract<AppleWord, { say: 'counted' }>;
-
-interface BenchApple {
-  readonly url: string;
-  readonly certificate: string;
-  tell(order: AppleOrder): void;
-  count(): Promise<Counted>;
-  stop(): void;
-}
-
-async function startApple(caFile: string): Promise<BenchApple> {
-  const program = fileURLToPath(new URL('apple-process.ts', import.meta.url));
-  const child = fork(program, [caFile], { execArgv: ['--import', 'tsx'] });
-  const word = async <Say extends AppleWord['say']>(say: Say) => {
-    for (;;) {
-      const [said]: AppleWord[] = await once(child, 'message');
-      if (said?.say === say) return said as Extract<AppleWord, { say: Say }>;
-    }
-  };
-  const { url, certificate } = await word('ready');
-  const tell = (order: AppleOrder): void => void child.send(order);
-  return {
-    url,
-    certificate,
-    tell,
-    count() {
-      const counted = word('counted');
-      tell({ do: 'count' });
-      return counted;
-    },
-    stop: () => child.disconnect(),
-  };
-}
-
-async function startServer(flags: readonly string[]) {
-  const main = fileURLToPath(new URL('../../server/main.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...flags], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: child.stdout });
-  const [first]: string[] = await once(lines, 'line');
-  lines.on('line', (line) => console.error(line));
-  const { url } = z.object({ url: z.string() }).parse(JSON.parse(first ?? '{}'));
-  return {
-    url,
-    async stop() {
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      await ended;
-    },
-  };
 }
 
 function round(seconds: number): number {

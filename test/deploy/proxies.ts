@@ -85,7 +85,7 @@ async function inFolder(
   const folder = mkdtempSync(join(tmpdir(), 'graphmdm-proxy-'));
   // Started by root, nginx works as another user, who has to pass through.
   chmodSync(folder, 0o711);
-  const { program, port, plainPort } = await start(folder);
+  const { program, port, plainPort } = await retried(() => start(folder));
   return {
     url: `https://localhost:${port}`,
     port,
@@ -97,10 +97,21 @@ async function inFolder(
   };
 }
 
+/** Between finding a free port and taking it somebody else can come: then another one is tried. */
+async function retried<T>(start: () => Promise<T>, times = 3): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (times > 1 && /address already in use/i.test(String(error)))
+      return retried(start, times - 1);
+    throw error;
+  }
+}
+
 /** What stands around a site's file, with every path in this folder. */
 function nginxAround(folder: string): string {
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-  mkdirSync(join(folder, 'temp'), { mode: 0o711 });
+  mkdirSync(join(folder, 'temp'), { mode: 0o711, recursive: true });
   return [
     'daemon off;',
     'worker_processes 1;',

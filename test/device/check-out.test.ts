@@ -57,6 +57,27 @@ describe('a device that checks out', () => {
     expect(types).toEqual(['CommandEnded', 'EnrollmentCheckedOut', 'StrayReportReceived']);
   });
 
+  it('comes back without what an enqueue that was under way has left in its queue', async () => {
+    const { device, id } = await aPair();
+    await device.checkOut();
+    // As a transaction leaves it that read the enrolment before the CheckOut and committed after it.
+    await server.store.database.graph.query(
+      `with late as (
+         insert into command (uuid, request_type, body, body_fingerprint, targets_sha256, created_by)
+         values ($2, 'EraseDevice', '', '', '', 'test') returning key)
+       insert into queue_entry (enrollment_key, urgency, command_key)
+       select e.key, 0, late.key from enrollment e, late where e.id = $1`,
+      [id, `late-${id}`],
+    );
+    expect((await device.tokenUpdate()).status).toBe(200);
+    expect(await device.channel.poll()).toBeNull();
+    expect(await queueOf(server, id)).toEqual([]);
+    expect(await resultsOf(server, id)).toMatchObject([
+      { ended: 'UNENROLLED' },
+      { ended: 'RE_ENROLLED', status: null },
+    ]);
+  });
+
   it('may say so twice: 200, and nothing more is written', async () => {
     const { device } = await aPair();
     await device.checkOut();

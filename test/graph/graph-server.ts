@@ -10,6 +10,7 @@ import { type Events, openEvents } from '../../server/events/open.ts';
 import { localWakeUps } from '../../server/events/wake-ups-local.ts';
 import { createGraphql } from '../../server/graphql/graphql.ts';
 import type { GraphqlSettings } from '../../server/graphql/settings.ts';
+import { checkInPlace, enrollmentPlace } from '../../server/mdm/check-in/store-raw.ts';
 import { controlJob } from '../../server/mdm/jobs/control.ts';
 import { pushEnrollments } from '../../server/mdm/push/request.ts';
 import { resultPlace, commandBodyPlace } from '../../server/mdm/queue/deliver.ts';
@@ -26,6 +27,7 @@ import { openPrisma } from '../../server/prisma.ts';
 import { buildPlist } from '../../server/protocol/plist/build.ts';
 import { parsePlist } from '../../server/protocol/plist/parse.ts';
 import { type Keyring, createKeyring } from '../../server/secrets/keyring.ts';
+import { appendSecretReads } from '../../server/store/audit.ts';
 import { createLists } from '../../server/store/read/lists.ts';
 import { insertToken } from '../../server/store/tokens.ts';
 import { enrollDefaults } from '../build/enroll-settings.ts';
@@ -101,6 +103,12 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
         sealed ? keyring.open(commandBodyPlace(tenantId, commandUuid), bytes) : Buffer.from(bytes),
       result: ({ bytes, enrollmentId, commandUuid }) =>
         keyring.open(resultPlace(enrollmentId, commandUuid), bytes),
+      checkIn: ({ bytes, id }) => keyring.open(checkInPlace(id), bytes),
+      enrollmentToken: ({ bytes, column, enrollmentId }) =>
+        keyring.open(enrollmentPlace(column, enrollmentId), bytes),
+    },
+    audit: {
+      secretsRead: appendSecretReads.bind(null, counted),
     },
   } satisfies Partial<GraphContext>;
   const graphql = createGraphql<GraphContext>({

@@ -44,6 +44,10 @@ export interface TestServerOptions {
   /** A database that is there already, for a second server on it. */
   readonly store?: TestDatabase;
   readonly authority?: Authority;
+  /** Without `--ca`: devices have their certificates from the server's own authority. */
+  readonly ownAuthority?: boolean;
+  /** @default a free one */
+  readonly port?: number;
   readonly clock?: Clock;
 }
 
@@ -56,8 +60,9 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   const store = options.store ?? (await testDatabase(options.lane));
   const configured = parseSettings(
     [
-      ...['--listen', '127.0.0.1:0', '--database-url', store.url, '--data-dir', folder],
-      ...['--admin-token', adminToken, '--ca', ca],
+      ...['--listen', `127.0.0.1:${options.port ?? 0}`, '--data-dir', folder],
+      ...['--database-url', store.url, '--admin-token', adminToken],
+      ...(options.ownAuthority === true ? [] : ['--ca', ca]),
       ...['--secret-key', Buffer.alloc(32, 7).toString('base64')],
       ...(options.flags ?? []),
     ],

@@ -59,7 +59,11 @@ describe.each(databaseLanes())('enqueueCommand pushes (%s)', (lane) => {
     await queue([device], 'PLAIN');
     await apple.pushedTo(device);
     const push = apple.pushes.find(({ token }) => token === device.pushToken.toString('hex'));
-    expect(push).toMatchObject({ magic: device.pushMagic, topic: device.facts.topic, priority: '10' });
+    expect(push).toMatchObject({
+      magic: device.pushMagic,
+      topic: device.facts.topic,
+      priority: '10',
+    });
     const lives = (push?.expiresAt.getTime() ?? 0) - before;
     expect(lives).toBeGreaterThan(24 * hour - 2_000);
     expect(lives).toBeLessThan(24 * hour + 60_000);

@@ -39,16 +39,16 @@ describe.each(databaseLanes())('what becomes of a push (%s)', (lane) => {
   }
 
   /** Pushes and waits until that is decided. @returns how it stands then */
-  async function pushed() {
+  async function pushed(id = device.enrollmentId) {
     const { pushEnrollments: outcome } = await server.ask(pushAndWait, {
       input: {
-        targets: { ids: [device.enrollmentId] },
+        targets: { ids: [id] },
         channels: 'DEVICE',
         validateOnly: false,
       },
     });
     if (outcome.__typename !== 'PushEnrollmentsPayload') throw new Error(JSON.stringify(outcome));
-    return server.standing(device.enrollmentId);
+    return server.standing(id);
   }
 
   /** Puts the last push so far back that another is no repeat of it. */
@@ -86,7 +86,11 @@ describe.each(databaseLanes())('what becomes of a push (%s)', (lane) => {
 
   it('410 since before the last TokenUpdate is about the past: it is tried again', async () => {
     answer({ do: 'refuse', reason: 'Unregistered', timestamp: new Date(Date.now() - 5 * minute) });
-    expect(await pushed()).toMatchObject({ state: 'RETRYING', reason: 'Unregistered', status: 410 });
+    expect(await pushed()).toMatchObject({
+      state: 'RETRYING',
+      reason: 'Unregistered',
+      status: 410,
+    });
     apple.rules.length = 0;
     await server.sql('update push_state set retry_at = now() where enrollment_key = $1', [keyOf]);
     await apple.pushedTo(device);
@@ -95,22 +99,25 @@ describe.each(databaseLanes())('what becomes of a push (%s)', (lane) => {
   it.each([
     ['410 since after the last TokenUpdate', 'Unregistered', 'UNREGISTERED'],
     ['BadDeviceToken', 'BadDeviceToken', 'BAD_DEVICE_TOKEN'],
-  ] as const)('%s: nothing is pushed to that token until the device sends it anew', async (_, reason, state) => {
-    answer({ do: 'refuse', reason, timestamp: new Date(Date.now() + minute) });
-    expect(await pushed()).toMatchObject({ state, reason, retryAt: null });
-    const asked = apple.rules.length;
-    apple.rules.length = 0;
-    expect(asked).toBe(1);
-    await later();
-    expect(await pushed()).toMatchObject({ state });
-    expect(apple.countOf(device)).toBe(0);
+  ] as const)(
+    '%s: nothing is pushed to that token until the device sends it anew',
+    async (_, reason, state) => {
+      answer({ do: 'refuse', reason, timestamp: new Date(Date.now() + minute) });
+      expect(await pushed()).toMatchObject({ state, reason, retryAt: null });
+      const asked = apple.rules.length;
+      apple.rules.length = 0;
+      expect(asked).toBe(1);
+      await later();
+      expect(await pushed()).toMatchObject({ state });
+      expect(apple.countOf(device)).toBe(0);
 
-    await device.tokenUpdate();
-    expect(await server.standing(device.enrollmentId)).toMatchObject({ state: 'UNKNOWN' });
-    await later();
-    expect(await pushed()).toMatchObject({ state: 'ACCEPTED' });
-    expect(apple.countOf(device)).toBe(1);
-  });
+      await device.tokenUpdate();
+      expect(await server.standing(device.enrollmentId)).toMatchObject({ state: 'UNKNOWN' });
+      await later();
+      expect(await pushed()).toMatchObject({ state: 'ACCEPTED' });
+      expect(apple.countOf(device)).toBe(1);
+    },
+  );
 
   it('what is said of a token is not held against the one that came meanwhile', async () => {
     const { opened, open } = gate();
@@ -153,8 +160,7 @@ describe.each(databaseLanes())('what becomes of a push (%s)', (lane) => {
     expect(await pushed()).toMatchObject({ state: 'RETRYING', retryAt: standing.retryAt });
     expect(apple.countOf(device)).toBe(0);
     const [other] = await pushables(server.store, [`OTHER THAN ${device.enrollmentId}`]);
-    device = { ...device, enrollmentId: other?.id ?? '' } as Device;
-    expect(await pushed()).toMatchObject({ state: 'ACCEPTED' });
+    expect(await pushed(other?.id)).toMatchObject({ state: 'ACCEPTED' });
   });
 
   it('503 is tried again after longer and longer times, and given up after the last', async () => {

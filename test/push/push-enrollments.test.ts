@@ -56,7 +56,11 @@ describe.each(databaseLanes())('pushEnrollments (%s)', (lane) => {
     expect(outcome.outcomes).toEqual([
       {
         enrollmentId: 'BAD',
-        push: expect.objectContaining({ state: 'BAD_DEVICE_TOKEN', reason: 'BadDeviceToken', status: 400 }),
+        push: expect.objectContaining({
+          state: 'BAD_DEVICE_TOKEN',
+          reason: 'BadDeviceToken',
+          status: 400,
+        }),
       },
       {
         enrollmentId: 'OK',
@@ -64,7 +68,11 @@ describe.each(databaseLanes())('pushEnrollments (%s)', (lane) => {
       },
       {
         enrollmentId: 'OTHER',
-        push: expect.objectContaining({ state: 'REJECTED', reason: 'PayloadTooLarge', status: 413 }),
+        push: expect.objectContaining({
+          state: 'REJECTED',
+          reason: 'PayloadTooLarge',
+          status: 413,
+        }),
       },
     ]);
     const job = await server.ended(outcome.job?.jobId ?? '', outcome.cursor);
@@ -190,9 +198,7 @@ describe.each(databaseLanes())('pushEnrollments (%s)', (lane) => {
 
   it('two requests in one moment are one push to the device', async () => {
     const [device] = await pushables(server.store, ['TWICE']);
-    const answers = await Promise.all(
-      [1, 2].map(() => accepted({ targets: { ids: ['TWICE'] } })),
-    );
+    const answers = await Promise.all([1, 2].map(() => accepted({ targets: { ids: ['TWICE'] } })));
     for (const { job, cursor } of answers) {
       expect(await server.ended(job?.jobId ?? '', cursor)).toMatchObject({ done: 1, failed: 0 });
     }

@@ -79,9 +79,10 @@ describe.each(databaseLanes())('the daily sweep (%s)', (lane) => {
     for (const id of ['WORK WAITS', 'NOT NOW', 'WORK FOR LATER']) {
       await anEntry(store.database.graph, await keyOf(id), command.key);
     }
-    await sql('update queue_entry set not_now_at = now(), not_now_tally = 1 where enrollment_key = $1', [
-      await keyOf('NOT NOW'),
-    ]);
+    await sql(
+      'update queue_entry set not_now_at = now(), not_now_tally = 1 where enrollment_key = $1',
+      [await keyOf('NOT NOW')],
+    );
     await sql(
       "update queue_entry set not_before = now() + interval '1 day' where enrollment_key = $1",
       [await keyOf('WORK FOR LATER')],
@@ -105,7 +106,7 @@ describe.each(databaseLanes())('the daily sweep (%s)', (lane) => {
       `select e.id from push_state s join enrollment e on e.key = s.enrollment_key
        where s.claimed_at > now() - interval '5 minutes' or s.retry_at < now() + interval '5 minutes'`,
     );
-    expect(asked.map((row) => row['id']).toSorted()).toEqual(woken.toSorted());
+    expect(new Set(asked.map((row) => row['id']))).toEqual(new Set(woken));
 
     // Who was pushed to just now is left in peace by the next round.
     await round();

@@ -1,7 +1,8 @@
 import { isUserChannel } from '../../model/enrollment.ts';
 import type { TokenUpdate } from '../../protocol/messages/check-in.ts';
-import { ensureUserChannel } from '../../store/check-ins/channels.ts';
+import { ensureUserChannel, isEnabled } from '../../store/check-ins/channels.ts';
 import { type TokenUpdateRow, updateToken } from '../../store/check-ins/update-token.ts';
+import { endQueues } from '../../store/queue/end-entries.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import { proveDevice } from '../binding.ts';
 import type { MdmContext } from '../context.ts';
@@ -48,10 +49,15 @@ export async function tokenUpdate(
     (await withTransaction(ctx.hot, async (client) => {
       const inSetupAssistant = message.awaitingConfiguration === true && !user;
       const device = await proveDevice(client, enrollment.deviceId, arrival, ctx, inSetupAssistant);
-      if (user) {
-        await ensureUserChannel(client, enrollment, device, namesOf(message), arrival.at);
+      const channel = user
+        ? await ensureUserChannel(client, enrollment, device, namesOf(message), arrival.at)
+        : device.key;
+      // An enqueue that was under way while the channel was disabled may have left a command behind: it
+      // was meant for the enrolment before this one.
+      if (!(await isEnabled(client, channel))) {
+        await endQueues(client, [channel], 'RE_ENROLLED', arrival.at, arrival.traceId);
       }
-      const updated = await updateToken(client, row);
+      const updated = await updateToken(client, row, true);
       if (updated === null) throw new Error(`TokenUpdate found no channel ${enrollment.id}`);
       return updated;
     }));

@@ -68,7 +68,8 @@ export function outcomeRow(
       return row('TOO_MANY_REQUESTS', later(attempts, outcome.retryAfter, random));
     case 'transient':
       // We are going, and somebody else may do it at once.
-      if (outcome.reason === 'stopping') return { ...row('UNAVAILABLE', 0), attempts: push.attempts };
+      if (outcome.reason === 'stopping')
+        return { ...row('UNAVAILABLE', 0), attempts: push.attempts };
       return row('UNAVAILABLE', later(attempts, outcome.retryAfter, random));
   }
 }

@@ -1,8 +1,10 @@
 import type { Pool } from 'pg';
 import {
+  deleteOldCommands,
   deleteOldEvents,
   deleteOldHistory,
   deleteOldIdempotency,
+  deleteOldJobs,
   deleteOldMessages,
   forgetOldResults,
 } from '../../store/retention.ts';
@@ -28,7 +30,13 @@ export async function sweep(pool: Pool, keep: Retention, signal: AbortSignal): P
       () => deleteOldMessages(pool, results),
     );
   }
-  if (history !== null) steps.push(() => deleteOldHistory(pool, history));
+  if (history !== null) {
+    steps.push(
+      () => deleteOldHistory(pool, history),
+      () => deleteOldCommands(pool, history),
+      () => deleteOldJobs(pool, history),
+    );
+  }
   for (const step of steps) {
     while (!signal.aborted && (await step()) > 0);
   }

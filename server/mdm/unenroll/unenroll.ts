@@ -37,7 +37,9 @@ export interface UnenrollResult {
   readonly replayed: boolean;
 }
 
-const stored = z.object({ enrollmentId: z.string(), commandUuid: z.string().nullable() });
+const stored = z.object({ enrollmentId: z.string(), commandUuid: z.string().nullable(),
+  cursor: z.string(),
+});
 
 /**
  * Makes one device leave: by a RemoveProfile in its queue, or by answering its next contact with
@@ -60,13 +62,13 @@ export async function unenroll(
       { viewer, mutation: 'unenroll', key: input.idempotencyKey, input: { ...input } },
       async () => {
         await answerWithError(ctx, client, viewer, input.enrollmentId, method);
-        return { enrollmentId: input.enrollmentId, commandUuid: null };
+        return { enrollmentId: input.enrollmentId, commandUuid: null, cursor };
       },
       (answer) => stored.parse(answer),
     ),
   );
   ctx.committed();
-  return { ...done.answer, cursor, replayed: done.replayed };
+  return { ...done.answer, replayed: done.replayed };
 }
 
 async function removeProfile(

@@ -179,3 +179,13 @@ from enrollment where id = $1 for update`,
   if (!row.own) throw notItsChannel(id);
   return { key: row.key, checkedOut: row.checked_out };
 }
+
+/** Whether commands are delivered to a channel now. */
+export async function isEnabled(client: PoolClient, key: string): Promise<boolean> {
+  const result = await client.query<{ enabled: boolean }>({
+    name: 'is-enabled',
+    text: 'select enabled from enrollment where key = $1',
+    values: [key],
+  });
+  return result.rows[0]?.enabled === true;
+}

@@ -3,15 +3,13 @@ import type { StoredCheckIn } from './check-in-row.ts';
 import { jsonb } from './jsonb.ts';
 
 // The usual TokenUpdate in one statement: an enrolment that is known, signed with its current
-// certificate. Everything else (a pending certificate, a user channel that is new) takes the way
-// through a transaction.
+// certificate. Everything else (a pending certificate, a user channel that is new, a channel that comes
+// back) takes the way through a transaction.
 const text = `
 with before as materialized (
   select key, enabled from enrollment
   where id = $1 and cert_hash = $2 and coalesce(disabled_reason, '') not like 'UNENROLL%'
-    and not exists (
-      select 1 from enrollment device
-      where device.key = enrollment.device_key and device.disabled_reason like 'UNENROLL%')
+    and (enabled or enrolled_at is null or $15)
   for update
 ), channel as (
   update enrollment e set
@@ -57,12 +55,15 @@ export interface TokenUpdateRow {
 
 /**
  * Takes new push data for an enrolment and enables it.
+ * @param comesBack  also one that was enrolled before and is not enabled now: its caller has seen to what
+ *   was left in its queue
  * @returns its key, or null when the enrolment is unknown or the certificate is not its current one;
  * then nothing is written
  */
 export async function updateToken(
   pool: Pick<Pool, 'query'>,
   row: TokenUpdateRow,
+  comesBack = false,
 ): Promise<string | null> {
   const result = await pool.query<{ key: string }>({
     name: 'token-update',
@@ -82,6 +83,7 @@ export async function updateToken(
       row.message.raw,
       jsonb(row.message.urlParams),
       row.message.traceId,
+      comesBack,
     ],
   });
   return result.rows[0]?.key ?? null;

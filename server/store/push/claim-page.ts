@@ -1,5 +1,11 @@
 import type { PoolClient } from 'pg';
-import { claimColumns, type ClaimedPush, claimSeconds, quietSeconds, toldToWait } from './claimed-push.ts';
+import {
+  claimColumns,
+  type ClaimedPush,
+  claimSeconds,
+  quietSeconds,
+  toldToWait,
+} from './claimed-push.ts';
 import { type PushSelection, selectionSql } from './selection.ts';
 
 /** A page of enrolments that were looked at. */

@@ -1,6 +1,13 @@
 import type { Channels, EnrollmentFilter } from '../../model/targets.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import {
+  type CheckInPosition,
+  type CheckInRow,
+  checkInBytes,
+  checkInPages,
+  checkInsById,
+} from './check-ins.ts';
+import {
   type Count,
   type EnrollmentKey,
   countEnrollments,
@@ -61,6 +68,13 @@ export interface Lists {
   ): Promise<ReadonlyMap<ResultKey, ResultRow>>;
   findResult(viewer: Viewer, enrollmentId: string, commandUuid: string): Promise<ResultRow | null>;
   resultBytes(viewer: Viewer, keys: readonly ResultKey[]): Promise<ReadonlyMap<ResultKey, Buffer>>;
+  checkInPages(
+    viewer: Viewer,
+    enrollmentKeys: readonly bigint[],
+    stretch: Stretch<CheckInPosition>,
+  ): Pages<CheckInRow>;
+  checkInsById(viewer: Viewer, ids: readonly string[]): Promise<ReadonlyMap<string, CheckInRow>>;
+  checkInBytes(viewer: Viewer, ids: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
 }
 
 export function createLists(db: Queryable): Lists {
@@ -75,5 +89,8 @@ export function createLists(db: Queryable): Lists {
     resultsByKey: (...args) => resultsByKey(db, ...args),
     findResult: (...args) => findResult(db, ...args),
     resultBytes: (...args) => resultBytes(db, ...args),
+    checkInPages: (...args) => checkInPages(db, ...args),
+    checkInsById: (...args) => checkInsById(db, ...args),
+    checkInBytes: (...args) => checkInBytes(db, ...args),
   };
 }
