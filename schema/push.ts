@@ -5,6 +5,7 @@ import type { GraphContext } from './context.ts';
 import { Enrollment } from './enrollment.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
 import { mutationErrors } from './errors.ts';
+import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { Job } from './job.ts';
 import { ofTenant } from './load.ts';
 import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
@@ -149,10 +150,7 @@ const PushEnrollmentsInput = builder.inputType('PushEnrollmentsInput', {
       defaultValue: false,
       description: 'Push to nobody; only answer how many and which it would be.',
     }),
-    idempotencyKey: t.string({
-      description:
-        'A key of your own for this request: the same key is done once, within 24 hours.',
-    }),
+    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
   }),
 });
 
@@ -244,7 +242,7 @@ builder.mutationField('pushEnrollments', (t) =>
       const answer = await useCases.pushEnrollments(viewer, {
         targets: targetsOf(input.targets, input.channels, ['input', 'targets']),
         validateOnly: input.validateOnly,
-        idempotencyKey: input.idempotencyKey ?? null,
+        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
       });
       const refused = answer.refused.map((one) => ({ ...one, id: given.get(one.id) ?? one.id }));
       return { ...answer, refused };

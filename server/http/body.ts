@@ -27,10 +27,30 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   } catch (error) {
     const type = error instanceof Error && 'type' in error ? error.type : undefined;
     if (type === 'entity.too.large') {
+      await drain(request);
       throw new Refusal(413, 'too-large', `the body is larger than ${limit} bytes`);
     }
     throw new Refusal(400, 'body-cut-short', 'the body did not arrive whole');
   } finally {
     held -= mayHold;
   }
+}
+
+/**
+ * Throws the rest of a body away, for a moment: closing while more is coming resets the connection, and
+ * the answer may be lost with it.
+ */
+function drain(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, 3_000);
+    request.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    request.once('end', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    request.resume();
+  });
 }

@@ -61,8 +61,13 @@ export function enrollPages(options: EnrollPagesOptions): (ctx: Context) => Prom
       case 'unknown':
         return unknown(ctx);
       case 'ended':
-        return page(ctx, 410, 'This invitation has ended', html`<p>${invitation.why}</p>
-<p>Ask whoever sent it for a new one.</p>`);
+        return page(
+          ctx,
+          410,
+          'This invitation has ended',
+          html`<p>${invitation.why}</p>
+<p>Ask whoever sent it for a new one.</p>`,
+        );
       case 'not-ready':
         log.warn({ reason: invitation.why }, 'an invitation cannot be used yet');
         return page(ctx, 503, 'This server is not ready yet', html`<p>${invitation.why}</p>`);

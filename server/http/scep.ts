@@ -69,7 +69,10 @@ export function scepRoute(options: ScepRouteOptions): (ctx: Context) => Promise<
 
   function refuse(ctx: Context, error: unknown): void {
     if (error instanceof Refusal) {
-      log.info({ reason: error.code, addr: addressOf(ctx) }, `SCEP request refused: ${error.message}`);
+      log.info(
+        { reason: error.code, addr: addressOf(ctx) },
+        `SCEP request refused: ${error.message}`,
+      );
       plainError(ctx, error.status);
       if (error.status === 413) ctx.set('Connection', 'close');
       return;

@@ -105,18 +105,3 @@ delete from command where key in (
   );
   return result.rowCount ?? 0;
 }
-
-/** Deletes jobs that ended longer ago than their age, with what went wrong in them. */
-export async function deleteOldJobs(pool: Pool, seconds: number): Promise<number> {
-  const result = await pool.query(
-    `
-with old as materialized (
-  select id from job where finished_at < now() - make_interval(secs => $1) limit ${page}
-), errors as (
-  delete from job_error e using old where e.job_id = old.id
-)
-delete from job j using old where j.id = old.id`,
-    [seconds],
-  );
-  return result.rowCount ?? 0;
-}

@@ -100,8 +100,13 @@ async function measure(
     'select count(*)::int as waiting from push_state where retry_at is not null',
   );
   const atEnd = await apple.count();
+  const st = await database.graph.query("select data->>'reason' as reason, data->>'status' as status, count(*) from event where type = 'PushFailed' group by 1,2");
+  process.stderr.write(JSON.stringify(st.rows, null, 0).replaceAll('},', '},\n') + '\n');
   apple.tell({ do: 'behave', busyEvery: null, goawayMs: null });
-  await database.graph.query('update push_state set retry_at = now() where retry_at is not null');
+  // Not those that are under way.
+  await database.graph.query(
+    'update push_state set retry_at = now() where retry_at is not null and outcome_at >= claimed_at',
+  );
   let last = atEnd;
   const patience = performance.now() + 30_000;
   while (last.accepted < size && performance.now() < patience) last = await apple.count();

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
+import { checkInPlace, enrollmentPlace } from '../../server/mdm/check-in/store-raw.ts';
 import { resultPlace } from '../../server/mdm/queue/deliver.ts';
 import { buildPlist } from '../../server/protocol/plist/build.ts';
 import type { PlistDict } from '../../server/protocol/plist/value.ts';
@@ -83,6 +84,39 @@ export async function aResult(
   return bytes;
 }
 
+/** A check-in message, sealed as the device routes seal it. */
+export async function aCheckIn(
+  { pool, keyring }: Pick<GraphServer, 'pool' | 'keyring'>,
+  enrollmentKey: string,
+  message: PlistDict & { readonly MessageType: string },
+  { receivedAt = 'now()' }: { readonly receivedAt?: string } = {},
+): Promise<{ readonly id: string; readonly bytes: Buffer }> {
+  const id = randomUUID();
+  const bytes = buildPlist(message);
+  await pool.query(
+    `insert into check_in (id, enrollment_key, message_type, raw, url_params, trace_id, received_at)
+     values ($1, $2, $3, $4, '{"site": "north"}', 'trace', $5)`,
+    [id, enrollmentKey, message.MessageType, keyring.seal(checkInPlace(id), bytes), receivedAt],
+  );
+  return { id, bytes };
+}
+
+/** The tokens that a device leaves, sealed as the device routes seal them. */
+export async function leftTokens(
+  { pool, keyring }: Pick<GraphServer, 'pool' | 'keyring'>,
+  enrollmentId: string,
+  tokens: { readonly unlock: Buffer; readonly bootstrap: Buffer },
+) {
+  await pool.query(
+    'update enrollment set unlock_token = $2, bootstrap_token = $3 where id = $1',
+    [
+      enrollmentId,
+      keyring.seal(enrollmentPlace('unlock_token', enrollmentId), tokens.unlock),
+      keyring.seal(enrollmentPlace('bootstrap_token', enrollmentId), tokens.bootstrap),
+    ],
+  );
+}
+
 /** An event, as if a use case had appended it. */
 export async function anEvent(
   { pool, events }: Pick<GraphServer, 'pool' | 'events'>,
@@ -91,13 +125,21 @@ export async function anEvent(
     readonly tenant?: number;
     readonly enrollmentKey?: string;
     readonly commandKey?: string;
+    readonly checkInId?: string;
     readonly data?: Readonly<Record<string, unknown>>;
   },
 ) {
   await pool.query(
-    `insert into event (type, tenant_id, trace_id, enrollment_key, command_key, data)
-     values ($1, $2, 'trace', $3, $4, $5)`,
-    [row.type, row.tenant ?? 1, row.enrollmentKey ?? null, row.commandKey ?? null, row.data ?? {}],
+    `insert into event (type, tenant_id, trace_id, enrollment_key, command_key, check_in_id, data)
+     values ($1, $2, 'trace', $3, $4, $5, $6)`,
+    [
+      row.type,
+      row.tenant ?? 1,
+      row.enrollmentKey ?? null,
+      row.commandKey ?? null,
+      row.checkInId ?? null,
+      row.data ?? {},
+    ],
   );
   events.committed();
 }

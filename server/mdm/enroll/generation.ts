@@ -3,7 +3,11 @@ import { sha256Of } from '../../pki/sha256.ts';
 import type { Generation } from '../../pki/authority.ts';
 import { restoreGeneration, storeGeneration } from '../../pki/stored-authority.ts';
 import type { Keyring } from '../../secrets/keyring.ts';
-import type { AuthorityOrigin, NewGeneration, StoredGenerationRow } from '../../store/enroll/authority.ts';
+import type {
+  AuthorityOrigin,
+  NewGeneration,
+  StoredGenerationRow,
+} from '../../store/enroll/authority.ts';
 
 /** A generation's keys open only beside the certificate that they belong to. */
 function keyPlace(column: 'key' | 'ra_key', sha256: Buffer) {

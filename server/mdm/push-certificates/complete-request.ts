@@ -1,4 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
+import { z } from 'zod';
 import type { Viewer } from '../../model/viewer.ts';
 import { matched, readCertificates } from '../../pki/key-pair.ts';
 import { sha256Of } from '../../pki/sha256.ts';
@@ -70,12 +71,12 @@ export async function completePushCertificateRequest(
         const mutation = 'completePushCertificateRequest';
         const upload = await storePushCertificate(ctx, client, viewer, checked, input, mutation);
         await completeRequest(client, request.id, now);
-        return upload;
+        return { ...upload, cursor };
       },
-      (answer) => storedUpload.parse(answer),
+      (answer) => storedUpload.extend({ cursor: z.string() }).parse(answer),
     ),
   );
   ctx.committed();
   ctx.kickJobs();
-  return { ...done.answer, cursor, replayed: done.replayed };
+  return { ...done.answer, replayed: done.replayed };
 }

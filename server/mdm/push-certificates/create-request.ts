@@ -45,7 +45,7 @@ export interface CreateRequestAnswer {
   readonly replayed: boolean;
 }
 
-const stored = z.object({ requestId: z.string() });
+const stored = z.object({ requestId: z.string(), cursor: z.string() });
 const pair = promisify(generateKeyPair);
 
 /**
@@ -89,7 +89,7 @@ export async function createPushCertificateRequest(
             route: route.kind,
           },
         );
-        return { requestId: fresh.id };
+        return { requestId: fresh.id, cursor };
       },
       (answer) => stored.parse(answer),
     ),
@@ -104,7 +104,7 @@ export async function createPushCertificateRequest(
       route.kind === 'MDMCERT_DOWNLOAD' && encryption !== null
         ? mdmcertRequest(csr, encryption.certificate, route.mdmcert)
         : null,
-    cursor,
+    cursor: done.answer.cursor,
     replayed: done.replayed,
   };
 }

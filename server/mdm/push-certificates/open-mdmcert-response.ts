@@ -27,7 +27,7 @@ export interface OpenResponseAnswer {
   readonly replayed: boolean;
 }
 
-const stored = z.object({ requestId: z.string() });
+const stored = z.object({ requestId: z.string(), cursor: z.string() });
 
 /**
  * Decrypts what mdmcert.download mailed for a request.
@@ -69,10 +69,10 @@ export async function openMdmcertResponse(
       async () => {
         const traceId = currentTraceId() ?? null;
         await appendAudit(client, viewer, 'openMdmcertResponse', traceId, { requestId: id });
-        return { requestId: id };
+        return { requestId: id, cursor };
       },
       (answer) => stored.parse(answer),
     ),
   );
-  return { requestId: id, signedRequest, cursor, replayed: done.replayed };
+  return { ...done.answer, signedRequest, replayed: done.replayed };
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { readPemPair, readPkcs12Pair } from '../../pki/key-pair.ts';
 import { sha256Of } from '../../pki/sha256.ts';
 import type { Viewer } from '../../model/viewer.ts';
@@ -68,11 +69,15 @@ export async function uploadPushCertificate(
           force,
         },
       },
-      () => storePushCertificate(ctx, client, viewer, checked, input, 'uploadPushCertificate'),
-      (answer) => storedUpload.parse(answer),
+      async () => {
+        const mutation = 'uploadPushCertificate';
+        const stored = await storePushCertificate(ctx, client, viewer, checked, input, mutation);
+        return { ...stored, cursor };
+      },
+      (answer) => storedUpload.extend({ cursor: z.string() }).parse(answer),
     ),
   );
   ctx.committed();
   ctx.kickJobs();
-  return { ...done.answer, cursor, replayed: done.replayed };
+  return { ...done.answer, replayed: done.replayed };
 }

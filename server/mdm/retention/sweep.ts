@@ -1,10 +1,10 @@
 import type { Pool } from 'pg';
+import { deleteOldJobs } from '../../store/jobs/jobs.ts';
 import {
   deleteOldCommands,
   deleteOldEvents,
   deleteOldHistory,
   deleteOldIdempotency,
-  deleteOldJobs,
   deleteOldMessages,
   forgetOldResults,
 } from '../../store/retention.ts';

@@ -37,7 +37,9 @@ export interface UnenrollResult {
   readonly replayed: boolean;
 }
 
-const stored = z.object({ enrollmentId: z.string(), commandUuid: z.string().nullable(),
+const stored = z.object({
+  enrollmentId: z.string(),
+  commandUuid: z.string().nullable(),
   cursor: z.string(),
 });
 

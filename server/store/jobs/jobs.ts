@@ -263,3 +263,18 @@ from unnest($2::text[], $3::text[], $4::text[]) as e (code, message, subject)`,
     ],
   });
 }
+
+/** Deletes jobs that have ended longer ago than that, with what went wrong in them, a page at a time. */
+export async function deleteOldJobs(pool: Pool, seconds: number): Promise<number> {
+  const result = await pool.query(
+    `
+with old as materialized (
+  select id from job where finished_at < now() - make_interval(secs => $1) limit 100
+), errors as (
+  delete from job_error using old where job_id = old.id
+)
+delete from job using old where job.id = old.id`,
+    [seconds],
+  );
+  return result.rowCount ?? 0;
+}
