@@ -51,8 +51,8 @@ export const EnrollmentInvitation = builder.prismaNode('EnrollmentInvitation', {
       select: { revokedAt: true, expiresAt: true, useCount: true, useLimit: true },
       resolve: ({ revokedAt, expiresAt, useCount, useLimit }, _args, { now }) => {
         if (revokedAt !== null) return 'REVOKED';
-        if (expiresAt < now()) return 'EXPIRED';
-        return useLimit !== null && useCount >= useLimit ? 'USED_UP' : 'OPEN';
+        if (useLimit !== null && useCount >= useLimit) return 'USED_UP';
+        return expiresAt < now() ? 'EXPIRED' : 'OPEN';
       },
     }),
     useLimit: t.exposeInt('useLimit', {

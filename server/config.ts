@@ -5,7 +5,6 @@ import { readFlags, textsOf } from './config/written.ts';
 
 export type { PemBundle } from './config/pem.ts';
 export type { Settings } from './config/table.ts';
-export type { ListenAddress } from './config/values.ts';
 
 /** What an operator's command line and environment come to. */
 export type Configured =

@@ -24,11 +24,6 @@ export interface EscrowAnswer {
   readonly body: Buffer;
 }
 
-/** Where Apple takes escrow keys ("Use an escrow key to unlock an Activation Lock"). */
-export const escrowUrl = new URL(
-  'https://deviceservices-external.apple.com/deviceservicesworkers/escrowKeyUnlock',
-);
-
 /** Time for all of it, milliseconds. */
 const patience = 30_000;
 

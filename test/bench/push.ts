@@ -100,7 +100,9 @@ async function measure(
     'select count(*)::int as waiting from push_state where retry_at is not null',
   );
   const atEnd = await apple.count();
-  const st = await database.graph.query("select data->>'reason' as reason, data->>'status' as status, count(*) from event where type = 'PushFailed' group by 1,2");
+  const st = await database.graph.query(
+    "select data->>'reason' as reason, data->>'status' as status, count(*) from event where type = 'PushFailed' group by 1,2",
+  );
   process.stderr.write(JSON.stringify(st.rows, null, 0).replaceAll('},', '},\n') + '\n');
   apple.tell({ do: 'behave', busyEvery: null, goawayMs: null });
   // Not those that are under way.

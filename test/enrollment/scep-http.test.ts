@@ -254,7 +254,7 @@ describe('single DES', () => {
     const parts = { challenge: secret, cipher: 'des-cbc' } as const;
     expect(await scep.ask(one, parts)).toMatchObject({ status: 'success', cipher: 'des-cbc' });
     const strict = await startEnrollServer({
-      flags: ['--scep-challenge', secret, '--scep-allow-des', 'false'],
+      flags: ['--scep-challenge', secret, '--scep-allow-des=false'],
     });
     try {
       const client = await scepClient(strict.url);

@@ -107,14 +107,11 @@ export async function leftTokens(
   enrollmentId: string,
   tokens: { readonly unlock: Buffer; readonly bootstrap: Buffer },
 ) {
-  await pool.query(
-    'update enrollment set unlock_token = $2, bootstrap_token = $3 where id = $1',
-    [
-      enrollmentId,
-      keyring.seal(enrollmentPlace('unlock_token', enrollmentId), tokens.unlock),
-      keyring.seal(enrollmentPlace('bootstrap_token', enrollmentId), tokens.bootstrap),
-    ],
-  );
+  await pool.query('update enrollment set unlock_token = $2, bootstrap_token = $3 where id = $1', [
+    enrollmentId,
+    keyring.seal(enrollmentPlace('unlock_token', enrollmentId), tokens.unlock),
+    keyring.seal(enrollmentPlace('bootstrap_token', enrollmentId), tokens.bootstrap),
+  ]);
 }
 
 /** An event, as if a use case had appended it. */

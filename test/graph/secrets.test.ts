@@ -3,14 +3,7 @@ import { graphql } from '../../generated/gql/gql.ts';
 import type { CheckInsOfQueryVariables } from '../../generated/gql/graphql.ts';
 import { ask, askText, dataOf } from './ask.ts';
 import { type GraphServer, startGraph } from './graph-server.ts';
-import {
-  aCheckIn,
-  aResult,
-  aStoredCommand,
-  anEnrollment,
-  anEvent,
-  leftTokens,
-} from './rows.ts';
+import { aCheckIn, aResult, aStoredCommand, anEnrollment, anEvent, leftTokens } from './rows.ts';
 import { bySse } from './subscribe.ts';
 
 let server: GraphServer;
@@ -443,7 +436,8 @@ describe('a subscription', () => {
     const event = { type: 'BootstrapTokenSet', enrollmentKey };
     await anEvent(server, { ...event, checkInId: checkIn.id });
     const foreignKey = await anEnrollment(server.pool, { id: 'LIVE-FOREIGN', tenant: 2 });
-    await anEvent(server, { ...event, tenant: 2, enrollmentKey: foreignKey });
+    const foreignEvent = { ...event, tenant: 2, enrollmentKey: foreignKey };
+    await anEvent(server, { ...foreignEvent, checkInId: checkIn.id });
 
     const [clear, masked, foreign] = await Promise.all(open.map((one) => one.next()));
     expect(clear?.value.data?.events).toMatchObject({

@@ -47,5 +47,3 @@ export function scepService(generation: Generation, policy: ScepPolicy = {}): Sc
 export function signers({ generations }: DeviceAuthority): readonly Certificate[] {
   return generations.map(({ ra, certificate }) => ra?.certificate ?? certificate);
 }
-
-export const textOf = ({ body }: ScepAnswer): string => body.toString();

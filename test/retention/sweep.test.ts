@@ -95,7 +95,7 @@ describe('what is kept', () => {
     await answeredBefore(4, 1);
     // Numbered first: what has no number yet is never deleted.
     await expect.poll(async () => sql('select 1 from event where seq is null')).toHaveLength(0);
-    const [{ count = 0 } = {}] = await sql<{ count: number }>(
+    const [{ count } = { count: 0 }] = await sql<{ count: number }>(
       'select count(*)::int as count from event',
     );
     expect(count).toBeGreaterThan(3);

@@ -158,7 +158,9 @@ describe('a fingerprint', () => {
     const content = Buffer.from('PIN 1234');
     expect(keyring.fingerprint(content)).toEqual(keyring.fingerprint(content));
     expect(keyring.isFingerprintOf(keyring.fingerprint(content), content)).toBe(true);
-    expect(keyring.isFingerprintOf(keyring.fingerprint(content), Buffer.from('PIN 1235'))).toBe(false);
+    expect(keyring.isFingerprintOf(keyring.fingerprint(content), Buffer.from('PIN 1235'))).toBe(
+      false,
+    );
     expect(createKeyring([fresh]).fingerprint(content)).not.toEqual(keyring.fingerprint(content));
   });
 

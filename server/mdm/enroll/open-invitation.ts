@@ -38,10 +38,10 @@ export async function openInvitation(
   if (invitation === null) return { state: 'unknown' };
   const { tenantId, expiresAt } = invitation;
   if (invitation.revoked) return { state: 'ended', why: 'It was withdrawn.' };
+  if (invitation.usedUp) return { state: 'ended', why: 'It has been used.' };
   if (expiresAt < ctx.clock.now()) {
     return { state: 'ended', why: `It was good until ${expiresAt.toUTCString()}.` };
   }
-  if (invitation.usedUp) return { state: 'ended', why: 'It has been used.' };
   try {
     const url = `${demandPublicUrl(ctx)}/enroll/${challenge}`;
     const topic = invitation.topic ?? (await onlyTopic(ctx, tenantId));

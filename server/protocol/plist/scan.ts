@@ -36,15 +36,6 @@ export function topLevelScan<const Wanted extends Readonly<Record<string, Wanted
   };
 }
 
-/** `topLevelScan` for a single use. */
-export function scanTopLevel<const Wanted extends Readonly<Record<string, WantedType>>>(
-  bytes: Buffer,
-  wanted: Wanted,
-  limits: PlistLimits = {},
-): Scanned<Wanted> {
-  return topLevelScan(wanted, limits)(bytes);
-}
-
 function pick<Wanted extends Readonly<Record<string, WantedType>>>(
   root: PlistDict,
   types: readonly (readonly [string, WantedType])[],

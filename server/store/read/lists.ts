@@ -38,10 +38,7 @@ export interface Lists {
     stretch: Stretch<string>,
   ): Promise<Page<EnrollmentKey>>;
   countEnrollments(viewer: Viewer, filter: EnrollmentFilter, channels: Channels): Promise<Count>;
-  devicesOnTopics(
-    viewer: Viewer,
-    topics: readonly string[],
-  ): Promise<ReadonlyMap<string, number>>;
+  devicesOnTopics(viewer: Viewer, topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
   userChannelPages(
     viewer: Viewer,
     deviceKeys: readonly bigint[],
