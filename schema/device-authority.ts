@@ -40,7 +40,9 @@ const Generation = builder.prismaObject('DeviceAuthority', {
   select: { generation: true },
   authScopes: readers,
   fields: (t) => ({
-    generation: t.exposeInt('generation', { description: 'Its number; the newest has the highest.' }),
+    generation: t.exposeInt('generation', {
+      description: 'Its number; the newest has the highest.',
+    }),
     origin: t.field({
       type: AuthorityOrigin,
       description: 'How it came to be.',

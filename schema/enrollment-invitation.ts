@@ -1,4 +1,7 @@
-import type { CreateInvitationAnswer, RevokeInvitationAnswer } from '../server/mdm/enroll/invitations.ts';
+import type {
+  CreateInvitationAnswer,
+  RevokeInvitationAnswer,
+} from '../server/mdm/enroll/invitations.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
 import { NotFoundError } from '../server/model/errors.ts';
 import { builder } from './builder.ts';
@@ -11,7 +14,9 @@ const readers = { scope: 'invitations:read' } as const;
 const writers = { scope: 'invitations:write' } as const;
 
 /** Challenges of renewal profiles are none of these. */
-const forNewEnrollments = { enrollmentKey: null } as const satisfies Prisma.EnrollmentInvitationWhereInput;
+const forNewEnrollments = {
+  enrollmentKey: null,
+} as const satisfies Prisma.EnrollmentInvitationWhereInput;
 
 const InvitationState = builder.enumType('EnrollmentInvitationState', {
   description: 'Whether an invitation can still be used.',

@@ -3,7 +3,8 @@ import { builder } from './builder.ts';
 import { mutationErrors } from './errors.ts';
 
 const EnrollmentProfile = builder.objectRef<AskedProfile>('EnrollmentProfile').implement({
-  description: 'A profile that enrols the device it is installed on. The challenge in it is a secret.',
+  description:
+    'A profile that enrols the device it is installed on. The challenge in it is a secret.',
   fields: (t) => ({
     mobileconfig: t.expose('mobileconfig', {
       type: 'Base64',

@@ -67,7 +67,8 @@ export const IssuedCertificate = builder.prismaNode('IssuedCertificate', {
       nullable: true,
       description: 'SHA-256 of the certificate that signed its request and is so renewed.',
       select: { renewalOf: true },
-      resolve: ({ renewalOf }) => (renewalOf === null ? null : Buffer.from(renewalOf).toString('hex')),
+      resolve: ({ renewalOf }) =>
+        renewalOf === null ? null : Buffer.from(renewalOf).toString('hex'),
     }),
     revokedAt: t.expose('revokedAt', {
       type: 'DateTime',
@@ -102,7 +103,11 @@ export const IssuedCertificate = builder.prismaNode('IssuedCertificate', {
       resolve: async (query, { sha256 }, _args, context) => {
         if (sha256 === null || !context.viewer.scopes.has('enrollments:read')) return null;
         const hash = Buffer.from(sha256).toString('hex');
-        return linkEnrollment(context, (await deviceOfLevel(context, '', hash, null)) ?? null, query);
+        return linkEnrollment(
+          context,
+          (await deviceOfLevel(context, '', hash, null)) ?? null,
+          query,
+        );
       },
     }),
   }),

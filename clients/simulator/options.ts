@@ -85,7 +85,9 @@ const shapes = ['authenticate', 'token-update', 'silent', 'fails'] as const;
 function targetOf(values: NonNullable<ReturnType<typeof parsed>>): Target {
   const { url, enroll, renew, 'check-in-url': checkInUrl } = values;
   if ((url === undefined) === (enroll === undefined)) {
-    throw new UsageError('give --url or --enroll');
+    throw new UsageError(
+      url === undefined ? '--url is missing, or --enroll' : 'give --url or --enroll',
+    );
   }
   if (enroll === undefined) {
     if (renew !== undefined) throw new UsageError('--renew goes with --enroll');

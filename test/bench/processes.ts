@@ -46,15 +46,18 @@ export async function startServer(flags: readonly string[]) {
   const main = fileURLToPath(new URL('../../server/main.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', main, ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    // Those are somebody's own.
+    env: { ...process.env, DATABASE_URL: '', REDIS_URL: '' },
   });
   const lines = createInterface({ input: child.stdout });
-  const [first]: string[] = await once(lines, 'line');
+  const ended = once(child, 'exit').then(() => null);
+  const first = await Promise.race([once(lines, 'line').then(([line]) => String(line)), ended]);
+  if (first === null) throw new Error('the server did not start');
   lines.on('line', (line) => process.stderr.write(`${line}\n`));
-  const { url } = z.object({ url: z.string() }).parse(JSON.parse(first ?? '{}'));
+  const { url } = z.object({ url: z.string() }).parse(JSON.parse(first));
   return {
     url,
     async stop() {
-      const ended = once(child, 'exit');
       child.kill('SIGTERM');
       await ended;
     },

@@ -40,17 +40,23 @@ export async function benchPush(args: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'graphmdm-bench-'));
   // Under root PostgreSQL runs as another user, who has to pass through.
   chmodSync(folder, 0o711);
-  const apple = await startApple(join(folder, 'apple.pem'));
-  const dataDir = join(folder, 'data');
-  const server = await startServer([
-    ...['--listen', '127.0.0.1:0', '--data-dir', dataDir, '--admin-token', token],
-    ...['--secret-key', secretKey.toString('base64'), '--log-level', 'warn'],
-    ...['--apns-url', apple.url, '--apns-ca', join(folder, 'apple.pem')],
-  ]);
-  const databaseUrl = process.env['DATABASE_URL'] || null;
-  const database = await openDatabase({ databaseUrl, dataDir, log: silentLog, metrics: noMetrics });
-  const graph = connectGraph(server.url, token);
+  const stops: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
   try {
+    const apple = await startApple(join(folder, 'apple.pem'));
+    stops.push(apple.stop);
+    const dataDir = join(folder, 'data');
+    const server = await startServer([
+      ...['--listen', '127.0.0.1:0', '--data-dir', dataDir, '--admin-token', token],
+      ...['--secret-key', secretKey.toString('base64'), '--log-level', 'warn'],
+      ...['--apns-url', apple.url, '--apns-ca', join(folder, 'apple.pem')],
+    ]);
+    stops.push(server.stop);
+    const watch = { log: silentLog, metrics: noMetrics };
+    const database = await openDatabase({ databaseUrl: null, dataDir, ...watch });
+    stops.push(database.close);
+    const graph = connectGraph(server.url, token);
+    stops.push(graph.close);
+
     process.stderr.write(`${size} enrolments ...\n`);
     await insertEnrollments(database.graph, { size, topic: defaultTopic, secretKey });
     await database.graph.query('vacuum analyze');
@@ -65,11 +71,7 @@ export async function benchPush(args: readonly string[]): Promise<void> {
     process.stdout.write(tableOf(figures.map((one) => ({ enrolments: size, ...one }))));
     if (figures.some(({ lost, doubled }) => lost > 0 || doubled > 0)) process.exitCode = 1;
   } finally {
-    graph.close();
-    await database.close();
-    await server.stop();
-    apple.stop();
-    rmSync(folder, { recursive: true, force: true });
+    for (const stop of stops.toReversed()) await stop();
   }
 }
 
@@ -100,10 +102,6 @@ async function measure(
     'select count(*)::int as waiting from push_state where retry_at is not null',
   );
   const atEnd = await apple.count();
-  const st = await database.graph.query(
-    "select data->>'reason' as reason, data->>'status' as status, count(*) from event where type = 'PushFailed' group by 1,2",
-  );
-  process.stderr.write(JSON.stringify(st.rows, null, 0).replaceAll('},', '},\n') + '\n');
   apple.tell({ do: 'behave', busyEvery: null, goawayMs: null });
   // Not those that are under way.
   await database.graph.query(

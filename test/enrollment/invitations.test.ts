@@ -158,13 +158,15 @@ describe('an invitation', () => {
   });
 
   it('tells by events that it was made, used and revoked', async () => {
-    const { eventCursor } = await server.ask(
-      // The cursor from before it all.
-      createInvitation,
-      { input: { tags: [], topic } },
-    ).then(({ createEnrollmentInvitation: made }) => ({
-      eventCursor: 'cursor' in made ? made.cursor : '',
-    }));
+    const { eventCursor } = await server
+      .ask(
+        // The cursor from before it all.
+        createInvitation,
+        { input: { tags: [], topic } },
+      )
+      .then(({ createEnrollmentInvitation: made }) => ({
+        eventCursor: 'cursor' in made ? made.cursor : '',
+      }));
     const invited = await server.invite({ useLimit: 5 });
     await enrolByScep((await fetchProfile(invited.url)).scep, { key: thirdKey });
     await server.ask(revokeInvitation, { input: { invitationId: invited.id } });

@@ -79,6 +79,10 @@ async function renewalProfile(device: Device, expiresAt = tomorrow()) {
   );
 }
 
+function installProfile(mobileconfig: Buffer | undefined, uuid: string): string {
+  return buildCommand('InstallProfile', { Payload: mobileconfig ?? '' }, uuid).toString();
+}
+
 const shapes = ['authenticate', 'token-update', 'silent'] as const;
 
 describe('a certificate whose request the current one signed', () => {
@@ -135,11 +139,7 @@ describe('a renewal profile', () => {
     expect([renewal.identifier, renewal.uuid]).toEqual([profile.identifier, profile.uuid]);
     renewByProfile(device, shape, { key: aKey() });
     await device.setBootstrapToken(Buffer.from('bootstrap'));
-    await enqueue(
-      server,
-      [device.enrollmentId],
-      buildCommand('InstallProfile', { Payload: made?.mobileconfig ?? '' }, `R-${uuid}`),
-    );
+    await enqueue(server, [device.enrollmentId], installProfile(made?.mobileconfig, `R-${uuid}`));
     const old = device.identity;
     const answered = await device.channel.connect();
     expect(answered.map(({ status }) => status)).toEqual(['Acknowledged']);
@@ -160,7 +160,10 @@ describe('a renewal profile', () => {
     expect((await other.authenticate()).status).toBe(409);
     other.identity = own;
     expect((await other.tokenUpdate()).status).toBe(200);
-    const stranger = await server.device(90_001, { identity, facts: deviceFacts(90_001, { topic }) });
+    const stranger = await server.device(90_001, {
+      identity,
+      facts: deviceFacts(90_001, { topic }),
+    });
     expect((await stranger.authenticate()).status).toBe(409);
     expect(await enrollmentOf(server, stranger.enrollmentId)).toBe(null);
   });
@@ -240,11 +243,7 @@ describe('a certificate that was issued for something else', () => {
     const { challenge } = await server.invite();
     const identity = await enrolByScep({ ...profile.scep, challenge }, { key: aKey() });
     const made = await renewalProfile(device);
-    await enqueue(
-      server,
-      [device.enrollmentId],
-      buildCommand('InstallProfile', { Payload: made?.mobileconfig ?? '' }, `D-${taken}`),
-    );
+    await enqueue(server, [device.enrollmentId], installProfile(made?.mobileconfig, `D-${taken}`));
     await device.channel.poll();
     device.identity = identity;
     expect((await device.tokenUpdate()).status).toBe(409);

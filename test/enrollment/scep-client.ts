@@ -41,7 +41,10 @@ export interface ScepClient {
   readonly url: URL;
   readonly authorities: readonly Certificate[];
   /** Writes a message. */
-  write(who: Requester, parts?: MessageParts): { readonly request: PkiRequest; readonly bytes: Buffer };
+  write(
+    who: Requester,
+    parts?: MessageParts,
+  ): { readonly request: PkiRequest; readonly bytes: Buffer };
   /** Sends a message by POST and reads the reply. */
   ask(who: Requester, parts?: MessageParts): Promise<CertRep>;
 }

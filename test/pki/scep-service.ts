@@ -1,7 +1,7 @@
 import { silentLog } from '../../server/model/log.ts';
 import type { DeviceAuthority, Generation } from '../../server/pki/authority.ts';
 import { createScepResponder } from '../../server/pki/scep-responder.ts';
-import type { ScepAnswer, ScepPolicy, ScepResponder } from '../../server/pki/scep-types.ts';
+import type { ScepPolicy, ScepResponder } from '../../server/pki/scep-types.ts';
 import type { Certificate } from '../../server/protocol/cms/certificate.ts';
 import type { CertRep } from '../../server/protocol/scep/client.ts';
 import { readCertRep } from '../../server/protocol/scep/client.ts';

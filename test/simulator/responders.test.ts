@@ -65,6 +65,10 @@ describe("the simulator's command line", () => {
     [['--url', 'http://x', '--signature', 'old'], '--signature must be apple or modern'],
     [['--url', 'http://x', '--ca-key', 'k'], '--ca-cert and --ca-key go together'],
     [['--url', 'http://x', '--colour'], '--colour'],
+    [['--url', 'http://x', '--enroll', 'http://x'], '--enroll'],
+    [['--url', 'http://x', '--renew', 'silent'], '--renew'],
+    [['--enroll', 'http://x', '--renew', 'loudly'], '--renew'],
+    [['--enroll', 'http://x', '--topic', 'T'], '--topic'],
   ] as const)('refuses %j by name', (argv, message) => {
     expect(() => readOptions(argv)).toThrow(message);
   });

@@ -40,6 +40,14 @@ export async function askEnrollmentProfile(
     );
     return makeEnrollmentProfile(ctx, { tenant, topic: input.topic, challenge });
   }
+  if (ctx.enroll.scepUrl !== null) {
+    throw new ValidationError(
+      'OTHER_SCEP_SERVER',
+      'Profiles name another SCEP server (--scep-url), which knows nothing of invitations: leave out ' +
+        '`challenge` to have the one of --scep-challenge.',
+      ['input', 'challenge'],
+    );
+  }
   const { challenge } = input;
   const hash = hashChallenge(challenge);
   const invitation = await findInvitation(ctx.graph, hash);

@@ -42,6 +42,12 @@ export async function openInvitation(
   if (expiresAt < ctx.clock.now()) {
     return { state: 'ended', why: `It was good until ${expiresAt.toUTCString()}.` };
   }
+  if (ctx.enroll.scepUrl !== null) {
+    return {
+      state: 'not-ready',
+      why: 'Its profiles name another SCEP server (--scep-url), which knows nothing of invitations.',
+    };
+  }
   try {
     const url = `${demandPublicUrl(ctx)}/enroll/${challenge}`;
     const topic = invitation.topic ?? (await onlyTopic(ctx, tenantId));

@@ -61,7 +61,11 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, coalesce(
 export async function lockStanding(
   client: PoolClient,
   purposeSha256: Buffer,
-): Promise<{ readonly certificate: Buffer; readonly revoked: boolean; readonly notAfter: Date } | null> {
+): Promise<{
+  readonly certificate: Buffer;
+  readonly revoked: boolean;
+  readonly notAfter: Date;
+} | null> {
   const { rows } = await client.query<{
     certificate: Buffer;
     revoked: boolean;
