@@ -106,7 +106,7 @@ function checkInServices(ctx: MdmContext, settings: Settings): CheckInServices {
 }
 
 /** A statement that ran into its time-out (57014) says the same to a device: come again later. */
-function isAway(error: unknown): boolean {
+export function isAway(error: unknown): boolean {
   return isUnavailable(error) || sqlState(error) === '57014';
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Settings } from './config.ts';
+import { isAway } from './device-side.ts';
 import type { Handler } from './http/app.ts';
 import { clientAddress } from './http/client-address.ts';
 import { enrollPages, enrollPrefix } from './http/enroll.ts';
@@ -17,7 +18,6 @@ import type { Metrics } from './model/metrics.ts';
 import { chainAbove, readPemPair } from './pki/key-pair.ts';
 import { createScepResponder } from './pki/scep-responder.ts';
 import type { ProfileSigner } from './pki/sign-profile.ts';
-import { isUnavailable } from './store/unavailable.ts';
 
 /** What devices get their certificates and profiles from. */
 export interface EnrollSide {
@@ -124,7 +124,7 @@ export async function enrollSide(
         organization: enroll.organization,
         invitation: (challenge) => openInvitation(ctx, challenge),
         profile: (open) => invitationProfile(ctx, open),
-        isUnavailable,
+        isUnavailable: isAway,
         log,
         metrics,
       }),
@@ -154,5 +154,5 @@ function scepHandler(
     clock,
   });
   const addressOf = clientAddress(settings.trustedProxies);
-  return scepRoute({ respond, addressOf, isUnavailable, log, metrics });
+  return scepRoute({ respond, addressOf, isUnavailable: isAway, log, metrics });
 }

@@ -2,7 +2,7 @@ import type { Setting } from './setting.ts';
 import { settingList } from './table.ts';
 
 const width = 96;
-const column = 26;
+const column = 30;
 
 /** What `--help` prints. */
 export function helpText(): string {

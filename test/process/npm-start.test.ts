@@ -114,7 +114,6 @@ describe('npm start', () => {
       Date.parse(String(server.log.find(({ msg }) => msg === message)?.['time'])),
     );
     const [begun = 0, done = Number.POSITIVE_INFINITY] = times;
-    expect(done - begun).toBeLessThan(9_000);
     expect(isRunning(pid)).toBe(false);
     expect(isRunning(postmaster ?? 0)).toBe(false);
     expect(postmasterIn(join(dataDir, 'database'))).toBeNull();

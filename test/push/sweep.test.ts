@@ -3,7 +3,7 @@ import { aStoredCommand, anEntry } from '../graph/rows.ts';
 import type { TestDatabase } from '../harness/database.ts';
 import { databaseLanes, testDatabase } from '../harness/database.ts';
 import { type Apple, startApple } from './apple.ts';
-import { minuteClock } from './minute-clock.ts';
+import { struckClock } from './struck-clock.ts';
 import { idsNamed, pushables, type PushServer, startPushServer } from './push-server.ts';
 
 const ids = [
@@ -23,7 +23,7 @@ const ids = [
 describe.each(databaseLanes())('the daily sweep (%s)', (lane) => {
   let apple: Apple;
   let store: TestDatabase;
-  const clocks = [minuteClock(), minuteClock()];
+  const clocks = [struckClock(60_000), struckClock(60_000)];
   const servers: PushServer[] = [];
 
   beforeAll(async () => {
