@@ -63,19 +63,19 @@ async function main(): Promise<void> {
  */
 function stopOnSignals(log: Log): (running: Running) => void {
   let running: Running | null = null;
-  let asked = false;
+  let asked: NodeJS.Signals | null = null;
   const stop = (): void => {
-    if (running === null || !asked) return;
-    log.info({}, 'stopping');
+    if (running === null || asked === null) return;
+    log.info({ signal: asked }, 'stopping');
     void running.stop().then(() => {
       log.info({}, 'stopped');
       process.exit(0);
     });
   };
-  const hear = (): void => {
+  const hear = (signal: NodeJS.Signals): void => {
     // Asked twice: whoever asks does not want to wait for what is still being drained.
-    if (asked) process.exit(1);
-    asked = true;
+    if (asked !== null) process.exit(1);
+    asked = signal;
     stop();
   };
   process.on('SIGTERM', hear);
