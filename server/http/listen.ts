@@ -74,7 +74,10 @@ export async function listen(
       });
       // A connection that still had a request becomes idle when that has been answered, and would stay.
       const sweep = setInterval(() => server.closeIdleConnections(), 20);
-      const cut = setTimeout(() => server.closeAllConnections(), ms);
+      const cut = setTimeout(() => {
+        log.warn({ after: ms }, 'connections that did not end in time were cut');
+        server.closeAllConnections();
+      }, ms);
       await closed;
       clearInterval(sweep);
       clearTimeout(cut);

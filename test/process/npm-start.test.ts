@@ -108,12 +108,8 @@ describe('npm start', () => {
     expect({ status, signal }).toEqual({ status: 0, signal: null });
     expect(stdout).toContain('"msg":"stopped"');
     expect(stdout).not.toContain('did not stop');
-    // The connection is kept alive by its client; only what is in flight may hold the end up, and the
-    // listener cuts what is left after ten seconds.
-    const times = ['stopping', 'stopped'].map((message) =>
-      Date.parse(String(server.log.find(({ msg }) => msg === message)?.['time'])),
-    );
-    const [begun = 0, done = Number.POSITIVE_INFINITY] = times;
+    // The connection is kept alive by its client; only what is in flight may hold the end up.
+    expect(stdout).not.toContain('were cut');
     expect(isRunning(pid)).toBe(false);
     expect(isRunning(postmaster ?? 0)).toBe(false);
     expect(postmasterIn(join(dataDir, 'database'))).toBeNull();
