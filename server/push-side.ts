@@ -7,16 +7,24 @@ import type { MdmContext } from './mdm/context.ts';
 import { startDuePushes } from './mdm/push/due.ts';
 import { createPushIdentities } from './mdm/push/identities.ts';
 import type { PushContext } from './mdm/push/push-context.ts';
+import { type PushedNow, pushNow, wakeNow } from './mdm/push/push-now.ts';
 import { runPushJob } from './mdm/push/push-job.ts';
 import { pushJobKind } from './mdm/push/push-job-input.ts';
 import { pushSweep, sweepEvery } from './mdm/push/sweep.ts';
 import { loadPushIdentity, stopTopic } from './mdm/push-certificates/identity.ts';
 import type { Metrics } from './model/metrics.ts';
+import type { Viewer } from './model/viewer.ts';
 
 /** What pushes, and what runs jobs. */
 export interface PushSide {
   /** Looks for jobs and for pushes at once. */
   kick(): void;
+  /** Pushes to ids and waits for Apple: because somebody asked, or for what he has just enqueued. */
+  now(
+    viewer: Viewer,
+    ids: readonly string[],
+    why: 'asked' | 'enqueued',
+  ): Promise<ReadonlyMap<string, PushedNow>>;
   /** For the tasks that one of all processes does. */
   readonly tasks: readonly RecurringTask[];
   /** Stops pushing; what was claimed and not sent is sent by others, or later. */
@@ -56,6 +64,7 @@ export function pushSide(ctx: MdmContext, settings: Settings, metrics: Metrics):
       jobs.kick();
       due.kick();
     },
+    now: (viewer, ids, why) => (why === 'asked' ? pushNow : wakeNow)(push, viewer, ids),
     tasks: [{ name: 'push sweep', every: sweepEvery, run: () => pushSweep(ctx) }],
     async stop() {
       // Together: jobs and due pushes wait for what is under way, which ends as the client stops.

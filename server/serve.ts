@@ -21,6 +21,7 @@ import { sweep } from './mdm/retention/sweep.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { StartupError } from './model/errors.ts';
 import type { Log } from './model/log.ts';
+import { nanomdmKey, nanomdmSide } from './nanomdm-side.ts';
 import type { PrometheusMetrics } from './observe/metrics.ts';
 import { pushSide } from './push-side.ts';
 import { openPrisma } from './prisma.ts';
@@ -58,7 +59,8 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const { settings, log } = options;
   refuseContradictions(settings);
   const { host, port } = settings.listen;
-  const listener = await listen(host ?? undefined, port, tlsFiles(settings), log);
+  const tls = tlsFiles(settings);
+  const listener = await listen({ host, port, tls, longUrls: settings.nanomdmApi, log });
   const stops: Stop[] = [{ name: 'http', timeout: 12_000, stop: () => listener.close(10_000) }];
   try {
     return await open(options, listener, stops);
@@ -80,7 +82,8 @@ function refuseContradictions(settings: Settings): void {
       `--event-retention must not be longer than ${flag}: events link to results.`,
     );
   }
-  if (settings.disableMdm && settings.disableApi) {
+  const key = nanomdmKey(settings);
+  if (settings.disableMdm && settings.disableApi && key === null) {
     throw new StartupError('--disable-mdm and --disable-api together leave nothing to serve.');
   }
 }
@@ -198,11 +201,13 @@ async function open(
 
   let stopping = false;
   const devices = deviceSide(ctx, settings, metrics);
+  const nanomdm = nanomdmSide(ctx, push, settings, metrics);
   const app = createApp(
     new Map([
       ...devices.routes,
       ...enrolment.routes,
       ...graph.routes,
+      ...nanomdm.routes,
       ...discovery(settings),
       ['/livez', livez],
       [
@@ -231,7 +236,7 @@ async function open(
     ]),
     log,
     async (http) => {
-      const below = [devices.authProxy, enrolment.pages].find(
+      const below = [devices.authProxy, enrolment.pages, ...nanomdm.below].find(
         (each) => each !== null && http.path.startsWith(each.prefix),
       );
       await below?.handle(http);

@@ -140,7 +140,12 @@ export const table = {
   apnsCa: fileList('apns-ca', {
     parse: parsePemBundle,
     expected: 'a file of PEM certificates',
-    help: 'Authorities to trust at --apns-url instead of the usual ones.',
+    help: 'Authorities to trust at --apns-url and --escrow-url instead of the usual ones.',
+  }),
+  escrowUrl: optional('escrow-url', {
+    schema: values.upstreamUrl,
+    expected: 'an https:// URL',
+    help: 'Service that lifts Activation Locks to use instead of Apple’s, such as a stand-in.',
   }),
   certHeader: optional('cert-header', {
     schema: values.headerName,
@@ -218,6 +223,17 @@ export const table = {
     schema: values.truth,
     default: false,
     help: 'Answer UserAuthenticate with an empty challenge instead of declining it.',
+  }),
+  nanomdmApi: onOff('nanomdm-api', {
+    schema: values.truth,
+    default: false,
+    help: 'Serve the NanoMDM-compatible HTTP API under /v1, for the tools of a NanoMDM that moved here.',
+  }),
+  nanomdmApiKey: optional('nanomdm-api-key', {
+    schema: values.apiKey,
+    expected: 'a key without control characters',
+    secret: true,
+    help: 'Password of the user nanomdm (HTTP Basic) for what --nanomdm-api and --migration open. Make it long and random.',
   }),
   disableMdm: onOff('disable-mdm', {
     schema: values.truth,

@@ -137,6 +137,9 @@ export const accessRights = parsed<number>((text) => {
   return rights >= 1 && rights <= 8_191 ? rights : null;
 });
 
+/** What HTTP Basic carries as a password (RFC 7617, §2). */
+export const apiKey = z.string().regex(/^\P{Cc}{1,1024}$/u);
+
 export const password = z.string();
 export const hmacKey = z.string().min(1);
 export const file = z.string().min(1);

@@ -3,6 +3,12 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { StartupError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import {
+  boundUnfinishedHeaders,
+  longHeaderBytes,
+  refusingLongHeaders,
+  usualHeaderBytes,
+} from './long-headers.ts';
 import { followTls, readTls, type TlsFiles } from './tls.ts';
 
 /** A port that is taken, before there is anything to answer with. */
@@ -18,22 +24,28 @@ export interface Listener {
   close(ms: number): Promise<void>;
 }
 
+export interface ListenOptions {
+  /** Null: every address of the machine. */
+  readonly host: string | null;
+  readonly port: number;
+  readonly tls: TlsFiles | null;
+  /** Whether NanoMDM's tools call, which put thousands of ids into one URL. */
+  readonly longUrls: boolean;
+  readonly log: Log;
+}
+
 /**
  * Takes the port, so that a second start on it ends before it has touched anything.
  * @throws {StartupError} the port is taken, or may not be used
  */
-export async function listen(
-  host: string | undefined,
-  port: number,
-  tls: TlsFiles | null,
-  log: Log,
-): Promise<Listener> {
+export async function listen({ host, port, tls, longUrls, log }: ListenOptions): Promise<Listener> {
   let handler: RequestListener = (request, response) => {
     if (request.url === '/livez') return response.writeHead(200).end('{"status":"alive"}');
     return response.writeHead(503, { 'Retry-After': '5' }).end('Service Unavailable\n');
   };
-  const common = { maxHeaderSize: 64 * 1024 };
-  const answer: RequestListener = (request, response) => handler(request, response);
+  const common = { maxHeaderSize: longUrls ? longHeaderBytes : usualHeaderBytes };
+  const pass: RequestListener = (request, response) => handler(request, response);
+  const answer = longUrls ? refusingLongHeaders(pass) : pass;
   let stopFollowing = (): void => {};
   let server: Server;
   if (tls === null) {
@@ -46,6 +58,7 @@ export async function listen(
     stopFollowing = followTls(secure, tls, log);
     server = secure;
   }
+  const stopLooking = longUrls ? boundUnfinishedHeaders(server, log) : () => {};
   // Proxies and devices keep connections for long; closing one that is being reused is a reset to them.
   server.keepAliveTimeout = 620_000;
   server.headersTimeout = 60_000;
@@ -54,7 +67,7 @@ export async function listen(
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(new StartupError(explain(error, host, port), { cause: error }));
     });
-    server.listen({ host, port }, () => {
+    server.listen({ host: host ?? undefined, port }, () => {
       server.removeAllListeners('error');
       resolve();
     });
@@ -69,6 +82,7 @@ export async function listen(
     },
     async close(ms) {
       stopFollowing();
+      stopLooking();
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
@@ -85,7 +99,7 @@ export async function listen(
   };
 }
 
-function explain(error: NodeJS.ErrnoException, host: string | undefined, port: number): string {
+function explain(error: NodeJS.ErrnoException, host: string | null, port: number): string {
   const where = `${host ?? ''}:${port}`;
   if (error.code === 'EADDRINUSE') {
     return `Cannot listen on ${where}: another program has this port. Stop it, or choose another with --listen.`;

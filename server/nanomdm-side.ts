@@ -1,0 +1,86 @@
+import type { Settings } from './config.ts';
+import type { Handler } from './http/app.ts';
+import { behindBasicAuth } from './http/basic-auth.ts';
+import { commandRoutes } from './http/nanomdm/commands.ts';
+import { enqueuePrefix, pushPrefix } from './http/nanomdm/ids.ts';
+import { traced } from './http/nanomdm/traced.ts';
+import type { MdmContext } from './mdm/context.ts';
+import { enqueueEach } from './mdm/queue/enqueue-each.ts';
+import { StartupError } from './model/errors.ts';
+import type { Metrics } from './model/metrics.ts';
+import { scopes, type Viewer } from './model/viewer.ts';
+import type { PushSide } from './push-side.ts';
+import { packageVersion } from './store/package-root.ts';
+
+/** What NanoMDM's tools use. */
+export interface NanomdmSide {
+  readonly routes: ReadonlyMap<string, Handler>;
+  /** Each takes every path below its prefix. */
+  readonly below: readonly { readonly prefix: string; readonly handle: Handler }[];
+}
+
+/** Who the API's callers are: they have one key together, as wide as NanoMDM's. */
+export const nanomdmViewer: Viewer = {
+  actor: 'nanomdm-api',
+  tokenId: null,
+  tenant: null,
+  scopes: new Set(scopes),
+};
+
+/**
+ * The key of the NanoMDM-compatible routes; null when none is open.
+ * @throws {StartupError} one is to be open, and there is no key
+ */
+export function nanomdmKey({ nanomdmApi, nanomdmApiKey }: Settings): string | null {
+  if (!nanomdmApi) return null;
+  if (nanomdmApiKey === null) {
+    throw new StartupError(
+      '--nanomdm-api needs --nanomdm-api-key, which its callers have to show.',
+    );
+  }
+  return nanomdmApiKey;
+}
+
+/** Puts the NanoMDM-compatible API together, when the settings want it. */
+export function nanomdmSide(
+  ctx: MdmContext,
+  push: PushSide,
+  settings: Settings,
+  metrics: Metrics,
+): NanomdmSide {
+  const key = nanomdmKey(settings);
+  if (key === null) return { routes: new Map(), below: [] };
+  const requests = metrics.counter(
+    'graphmdm_nanomdm_api_requests_total',
+    'Requests to the NanoMDM-compatible API by route and status',
+    ['route', 'status'],
+  );
+  const open = (route: string, handler: Handler): Handler =>
+    traced(behindBasicAuth(key, handler), (status) => requests({ route, status: String(status) }));
+  const commands = commandRoutes({
+    enqueue: (ids, plist) => enqueueEach(ctx, nanomdmViewer, ids, plist),
+    push: (ids, why) => push.now(nanomdmViewer, ids, why),
+    bodyLimit: settings.graphqlBodyLimit,
+    log: ctx.log,
+  });
+  const pushHandler = open('push', commands.push);
+  const enqueueHandler = open('enqueue', commands.enqueue);
+  return {
+    routes: new Map([
+      // NanoMDM sends a client to the path with a slash; nobody is there either.
+      [pushPrefix.slice(0, -1), pushHandler],
+      [enqueuePrefix.slice(0, -1), enqueueHandler],
+      [
+        '/version',
+        (http) => {
+          http.type = 'application/json';
+          http.body = JSON.stringify({ version: packageVersion() });
+        },
+      ],
+    ]),
+    below: [
+      { prefix: pushPrefix, handle: pushHandler },
+      { prefix: enqueuePrefix, handle: enqueueHandler },
+    ],
+  };
+}
