@@ -63,11 +63,21 @@ export const CommandResult = builder.node(resultRef, {
       resolve: ({ ended }) => targetEndingOf(ended),
     }),
     queuedAt: t.expose('queuedAt', { type: 'DateTime', description: 'When it was queued.' }),
+    firstSentAt: t.expose('firstSentAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was first handed to the device; null: not known to be sent.',
+    }),
     endedAt: t.expose('endedAt', { type: 'DateTime', description: 'When it left the queue.' }),
     answeredAt: t.expose('answeredAt', {
       type: 'DateTime',
       nullable: true,
       description: 'When the device answered; later than `endedAt` if it came too late.',
+    }),
+    notNowAt: t.expose('notNowAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the device first put it off, if it did.',
     }),
     notNowTally: t.exposeInt('notNowTally', {
       description: 'How many times the device had put it off.',

@@ -16,6 +16,7 @@ import { ensureDeviceAuthority } from './mdm/enroll/ensure-authority.ts';
 import { createLastSeen } from './mdm/last-seen.ts';
 import type { MdmContext } from './mdm/context.ts';
 import { createExpiryWatch, expiryEvery } from './mdm/push-certificates/expiry.ts';
+import { createFirstSent } from './mdm/queue/first-sent.ts';
 import { endExpiredCommands } from './mdm/queue/expiry.ts';
 import { sweep } from './mdm/retention/sweep.ts';
 import { type Clock, systemClock } from './model/clock.ts';
@@ -32,6 +33,7 @@ import { writeLastSeen } from './store/last-seen.ts';
 import { isMigrated, migrate } from './store/migrate.ts';
 import { openDatabase, unhurried } from './store/open.ts';
 import { migrationsFolder } from './store/package-root.ts';
+import { writeFirstSent } from './store/queue/sent.ts';
 
 /** A server that runs. */
 export interface Running {
@@ -153,6 +155,12 @@ async function open(
     () => lastSeen.waiting,
   );
   stops.unshift({ name: 'last seen', timeout: 10_000, stop: () => lastSeen.stop() });
+  const firstSent = createFirstSent({
+    clock,
+    log,
+    flush: (sent) => writeFirstSent(database.graph, sent),
+  });
+  stops.unshift({ name: 'first sent', timeout: 10_000, stop: () => firstSent.stop() });
 
   let kickJobs = (): void => {};
   const mdm: MdmContext = {
@@ -162,6 +170,7 @@ async function open(
     clock,
     log,
     lastSeen,
+    firstSent,
     retro: settings.retro,
     committed: () => events.committed(),
     kickJobs: () => kickJobs(),
@@ -254,7 +263,7 @@ async function open(
   );
   const order = [
     ...['graph', 'http', 'jobs', 'push', 'enrolment', 'events'],
-    ...['last seen', 'wake-ups', 'database'],
+    ...['last seen', 'first sent', 'wake-ups', 'database'],
   ];
   const inOrder = stops.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   const { port } = listener.address;

@@ -3,6 +3,7 @@ import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import type { Keyring } from '../secrets/keyring.ts';
 import type { LastSeen } from './last-seen.ts';
+import type { FirstSent } from './queue/first-sent.ts';
 
 /** What the use cases work with; put together in `main.ts`. */
 export interface MdmContext {
@@ -14,6 +15,7 @@ export interface MdmContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly lastSeen: LastSeen;
+  readonly firstSent: FirstSent;
   /** Whether a migrated device without a certificate is bound to the first one that it shows. */
   readonly retro: boolean;
   /** To be called after each commit that appended events. Cheap, never fails. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
+import { createWriteBehind } from './write-behind.ts';
 
 /** Writes many times at once: one set-based statement. */
 export type FlushLastSeen = (seen: ReadonlyMap<string, Date>) => Promise<void>;
@@ -15,86 +16,19 @@ export interface LastSeen {
   readonly waiting: number;
 }
 
-export interface LastSeenOptions {
+/** The write-behind for "last seen", so that a poll costs no write. What is dropped is heard again. */
+export function createLastSeen(options: {
   readonly clock: Clock;
   readonly log: Log;
   readonly flush: FlushLastSeen;
-  /** Milliseconds between flushes. @default 5000 */
-  readonly interval?: number;
-  /** Enrolments that make a flush start at once. @default 10000 */
-  readonly capacity?: number;
-  /**
-   * Enrolments noted at most while the database is away; beyond it new ones are dropped (each will
-   * be heard again). @default 1000000
-   */
-  readonly limit?: number;
-}
-
-/**
- * The write-behind for "last seen": coalesces per enrolment and writes in the background, so that a
- * poll costs no write. A failed flush keeps its times, except where newer ones were noted meanwhile.
- */
-export function createLastSeen(options: LastSeenOptions): LastSeen {
-  const { clock, log, interval = 5_000, capacity = 10_000, limit = 1_000_000 } = options;
-  let noted = new Map<string, Date>();
-  let running: Promise<void> | null = null;
-  let cancelTimer: (() => void) | null = null;
-  let stopped = false;
-
-  function schedule(): void {
-    if (cancelTimer !== null || stopped) return;
-    cancelTimer = clock.setTimer(interval, () => {
-      cancelTimer = null;
-      void flush();
-    });
-  }
-
-  function note(key: string, at: Date): void {
-    const known = noted.get(key);
-    if (known === undefined && noted.size >= limit) return;
-    if (known === undefined || known < at) noted.set(key, at);
-  }
-
-  async function write(batch: Map<string, Date>): Promise<void> {
-    try {
-      await options.flush(batch);
-    } catch (error) {
-      for (const [key, at] of batch) note(key, at);
-      log.warn(
-        { err: error, enrollments: batch.size },
-        'last-seen times could not be written; kept',
-      );
-      schedule();
-    }
-  }
-
-  async function flush(): Promise<void> {
-    if (running !== null) await running;
-    if (noted.size === 0 || running !== null) return running ?? undefined;
-    const batch = noted;
-    noted = new Map();
-    running = write(batch).finally(() => {
-      running = null;
-      if (noted.size > 0) schedule();
-    });
-    await running;
-  }
-
+}): LastSeen {
+  const times = createWriteBehind({ ...options, what: 'last-seen times', keep: 'last' });
   return {
-    heard(key, at) {
-      note(key, at);
-      if (noted.size >= capacity && running === null && noted.size < limit) void flush();
-      else schedule();
-    },
-    flush,
-    async stop() {
-      stopped = true;
-      cancelTimer?.();
-      cancelTimer = null;
-      await flush();
-    },
+    heard: times.note,
+    flush: times.flush,
+    stop: times.stop,
     get waiting() {
-      return noted.size;
+      return times.waiting;
     },
   };
 }

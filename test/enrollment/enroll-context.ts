@@ -21,6 +21,13 @@ export async function enrollContext(server: EnrollServer): Promise<EnrollContext
     clock: systemClock,
     log: silentLog,
     lastSeen: { heard() {}, async flush() {}, async stop() {}, waiting: 0 },
+    firstSent: {
+      handed() {},
+      noted: () => null,
+      written() {},
+      async flush() {},
+      async stop() {},
+    },
     retro: false,
     committed() {},
     kickJobs() {},

@@ -79,6 +79,13 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     clock,
     log,
     lastSeen: { heard() {}, async flush() {}, async stop() {}, waiting: 0 },
+    firstSent: {
+      handed() {},
+      noted: () => null,
+      written() {},
+      async flush() {},
+      async stop() {},
+    },
     retro: false,
     kickJobs() {},
     committed: () => events.committed(),

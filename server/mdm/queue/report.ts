@@ -37,6 +37,7 @@ export async function takeReport(
     result: ctx.keyring.seal(resultPlace(enrollment.id, message.commandUuid), arrival.body),
     at: arrival.at,
     traceId: arrival.traceId,
+    firstSentAt: ctx.firstSent.noted(enrollment.id, message.commandUuid),
   };
   const take = message.status === 'NotNow' ? notNow : report;
   let answer = await take(ctx.hot, input);
@@ -46,8 +47,11 @@ export async function takeReport(
     else if (enabled) return poll(ctx, enrollment, arrival);
   }
   if (answer === null) throw new Error(`no row for ${enrollment.id} after it was proved`);
-  if (answer.changed) ctx.committed();
-  return handOver(ctx, answer, arrival);
+  if (answer.changed) {
+    ctx.committed();
+    if (take === report) ctx.firstSent.written(enrollment.id, message.commandUuid);
+  }
+  return handOver(ctx, enrollment.id, answer, arrival);
 }
 
 async function poll(
@@ -63,11 +67,12 @@ async function poll(
   // A user channel may poll before its first TokenUpdate: its device is proved, it has no queue yet.
   if (answer === null) return null;
   if (!answer.certificateCurrent) throw notItsChannel(enrollment.id);
-  return handOver(ctx, answer, arrival);
+  return handOver(ctx, enrollment.id, answer, arrival);
 }
 
 async function handOver(
   ctx: MdmContext,
+  enrollmentId: string,
   answer: { readonly enrollmentKey: string; readonly next: StoredCommand | null },
   arrival: Arrival,
 ): Promise<Buffer | null> {
@@ -76,6 +81,8 @@ async function handOver(
   // The device may come back with its new certificate within the second, and this is the proof of it.
   if (answer.next.renewal) {
     await markSent(ctx.hot, answer.enrollmentKey, answer.next.uuid, arrival.at);
+  } else {
+    ctx.firstSent.handed(enrollmentId, answer.next.uuid, arrival.at);
   }
   return commandBytes(ctx.keyring, answer.next);
 }

@@ -32,11 +32,12 @@ with e as materialized (
   insert into command_result (enrollment_key, command_key, ended, status, result, not_now_at,
     not_now_tally, first_sent_at, queued_at, ended_at, answered_at)
   select enrollment_key, command_key, 'ANSWERED', $4, $5, not_now_at,
-    not_now_tally, first_sent_at, queued_at, $6, $6
+    not_now_tally, coalesce(first_sent_at, $8), queued_at, $6, $6
   from done
   returning enrollment_key, command_key, not_now_tally
 ), late as (
-  update command_result h set status = $4, result = $5, answered_at = $6
+  update command_result h set status = $4, result = $5, answered_at = $6,
+    first_sent_at = coalesce(first_sent_at, $8)
   from e, c
   where h.enrollment_key = e.key and h.command_key = c.key and h.answered_at is null
   returning h.enrollment_key, h.command_key, h.not_now_tally, h.ended
@@ -90,6 +91,8 @@ export interface ReportInput {
   readonly result: Buffer;
   readonly at: Date;
   readonly traceId: string;
+  /** When the command was handed over, as far as this process knows and has not written yet. */
+  readonly firstSentAt: Date | null;
 }
 
 export interface ReportAnswer {
@@ -130,6 +133,7 @@ async function runReport(pool: Pool, input: ReportInput): Promise<Row | undefine
       input.result,
       input.at,
       input.traceId,
+      input.firstSentAt,
     ],
   });
   return result.rows[0];
