@@ -1,14 +1,6 @@
 import type { EventItem } from '../server/events/live-item.ts';
 import { builder } from './builder.ts';
-import { Event, eventTypeName, intOf, textOf } from './event.ts';
-
-/** Reads a moment that the event carries. */
-function momentOf(name: string): (item: EventItem) => Date | null {
-  return (item) => {
-    const text = textOf(name)(item);
-    return text === null ? null : new Date(text);
-  };
-}
+import { Event, eventTypeName, intOf, momentOf, textOf } from './event.ts';
 
 export const DeviceAuthorityAdded = builder
   .objectRef<EventItem>(eventTypeName('DeviceAuthorityAdded'))

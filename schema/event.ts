@@ -120,3 +120,11 @@ export function flagOf(name: string): (item: EventItem) => boolean | null {
     return typeof value === 'boolean' ? value : null;
   };
 }
+
+/** Reads a moment that the event carries. */
+export function momentOf(name: string): (item: EventItem) => Date | null {
+  return (item) => {
+    const text = textOf(name)(item);
+    return text === null ? null : new Date(text);
+  };
+}

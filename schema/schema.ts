@@ -18,6 +18,8 @@ import './device-authority.ts';
 import './enrollment-invitation.ts';
 import './enrollment-profile.ts';
 import './issued-certificate.ts';
+import './certificate-renewal.ts';
+import './record-enrollment-profile.ts';
 import './subscriptions.ts';
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';

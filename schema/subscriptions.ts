@@ -40,6 +40,11 @@ import {
   PushCertificateExpiring,
   PushCertificateUploaded,
 } from './event-push-certificate.ts';
+import {
+  CertificateRenewalFailed,
+  DeviceCertificateEnded,
+  EnrollmentProfileRecorded,
+} from './event-renewal.ts';
 import { JobProgressed, PushAccepted, PushFailed, PushTopicStopped } from './event-push.ts';
 import { isUuid, jobIdOf } from './job.ts';
 import { liveStream, type StreamEnd } from './live-stream.ts';
@@ -56,6 +61,9 @@ const EventStreamItem = builder.unionType('EventStreamItem', {
     EnrollmentReEnabled,
     UnenrollRequested,
     CertificateReplaced,
+    CertificateRenewalFailed,
+    DeviceCertificateEnded,
+    EnrollmentProfileRecorded,
     UserAuthenticateReceived,
     BootstrapTokenSet,
     BootstrapTokenRequested,

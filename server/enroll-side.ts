@@ -13,6 +13,7 @@ import { createFindIssued, createIssuanceRecord } from './mdm/enroll/issuance-re
 import { invitationProfile, openInvitation } from './mdm/enroll/open-invitation.ts';
 import { countWrongChallenges } from './mdm/enroll/wrong-challenges.ts';
 import type { MdmContext } from './mdm/context.ts';
+import type { RenewalSettings } from './mdm/renewal/settings.ts';
 import { StartupError, ValidationError } from './model/errors.ts';
 import type { Metrics } from './model/metrics.ts';
 import { chainAbove, readPemPair } from './pki/key-pair.ts';
@@ -64,6 +65,18 @@ export function enrollSettings(settings: Settings): EnrollSettings {
     refuseSha1: settings.refuseSha1,
     certificateDays: settings.deviceCertValidity,
     authorityKeyKind: settings.deviceCaKeyKind,
+  };
+}
+
+const day = 86_400_000;
+
+/** When devices' certificates are renewed. */
+export function renewalSettings(settings: Settings): RenewalSettings {
+  const { renewBefore, renewRetry, renewPerHour } = settings;
+  return {
+    before: renewBefore === null ? null : renewBefore * day,
+    retry: renewRetry * day,
+    perHour: renewPerHour,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Settings } from './config.ts';
 import { deviceSide } from './device-side.ts';
-import { enrollSettings, enrollSide, wantedAuthority } from './enroll-side.ts';
+import { enrollSettings, enrollSide, renewalSettings, wantedAuthority } from './enroll-side.ts';
 import { localWakeUps } from './events/wake-ups-local.ts';
 import { redisWakeUps } from './events/wake-ups-redis.ts';
 import { openEvents } from './events/open.ts';
@@ -18,6 +18,7 @@ import type { MdmContext } from './mdm/context.ts';
 import { createExpiryWatch, expiryEvery } from './mdm/push-certificates/expiry.ts';
 import { createFirstSent } from './mdm/queue/first-sent.ts';
 import { endExpiredCommands } from './mdm/queue/expiry.ts';
+import { renewalEvery, renewCertificates } from './mdm/renewal/renew.ts';
 import { sweep } from './mdm/retention/sweep.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { StartupError } from './model/errors.ts';
@@ -204,6 +205,11 @@ async function open(
         run: createExpiryWatch(ctx, metrics),
       },
       { name: 'expiry', every: 15, run: (signal) => endExpiredCommands(ctx, signal) },
+      {
+        name: 'renewal',
+        every: renewalEvery,
+        run: (signal) => renewCertificates(ctx, renewalSettings(settings), signal),
+      },
     ],
     { clock, log },
   );

@@ -84,6 +84,24 @@ export const table = {
     default: '365d',
     help: 'How long the certificates of devices last, never beyond their authority.',
   }),
+  renewBefore: required('renew-before', {
+    schema: values.daysOrNever,
+    expected: 'a number of days such as 30d, or never',
+    default: '30d',
+    help: 'How long before its end a device’s certificate is renewed, by sending its profile again.',
+  }),
+  renewRetry: required('renew-retry', {
+    schema: values.days,
+    expected: 'a number of days such as 7d',
+    default: '7d',
+    help: 'How long to wait before a renewal that came to nothing is tried again; less, the nearer the end.',
+  }),
+  renewPerHour: required('renew-per-hour', {
+    schema: values.count,
+    expected: 'a number from 1 to 1000000',
+    default: '1200',
+    help: 'How many devices are asked to renew in an hour at most, for the authority’s sake.',
+  }),
   scepChallenge: optional('scep-challenge', {
     schema: values.challenge,
     expected: '1 to 200 visible ASCII characters',

@@ -126,6 +126,19 @@ export const days = parsed<number>((text) => {
   return count >= 1 && count <= 3_650 ? count : null;
 });
 
+/** A whole number of days; null: never. */
+export const daysOrNever: TextSchema<number | null> = z.string().transform((text, context) => {
+  if (text === 'never') return null;
+  const count = Number(/^(\d{1,3})d$/.exec(text)?.[1]);
+  return count >= 1 ? count : fail(context);
+});
+
+/** A whole number, at least one, at most a million. */
+export const count = parsed<number>((text) => {
+  const number = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  return number >= 1 && number <= 1_000_000 ? number : null;
+});
+
 /** What RFC 2985's challengePassword carries everywhere. */
 export const challenge = z.string().regex(/^[!-~]{1,200}$/);
 

@@ -105,3 +105,41 @@ delete from command where key in (
   );
   return result.rowCount ?? 0;
 }
+
+/**
+ * Deletes invitations and renewal challenges that ended longer ago than that, a page at a time, with the
+ * record of who used them. One stays as long as a certificate that it allowed is good: it is what tells
+ * a renewal from another enrolment, and whose the device is.
+ */
+export async function deleteOldInvitations(pool: Pool, seconds: number): Promise<number> {
+  const result = await pool.query<{ deleted: number }>(
+    `
+with old as materialized (
+  select v.key, v.id from enrollment_invitation v
+  where v.expires_at < now() - make_interval(secs => $1)
+    and not exists (
+      select 1 from issued_certificate i where i.invitation_id = v.id and i.not_after > now())
+  order by v.expires_at limit ${page}
+), uses as (
+  delete from challenge_use u using old where u.challenge = old.id::text
+), gone as (
+  delete from enrollment_invitation v using old where v.key = old.key returning 1
+)
+select count(*)::int as deleted from gone`,
+    [seconds],
+  );
+  return result.rows[0]?.deleted ?? 0;
+}
+
+/** Forgets old uses of the challenge of the settings, a page at a time: their transactions are long over. */
+export async function deleteOldChallengeUses(pool: Pool, seconds: number): Promise<number> {
+  const result = await pool.query(
+    `
+delete from challenge_use where (challenge, transaction_id) in (
+  select challenge, transaction_id from challenge_use
+  where challenge = 'static' and used_at < now() - make_interval(secs => $1) limit ${page}
+)`,
+    [seconds],
+  );
+  return result.rowCount ?? 0;
+}

@@ -18,7 +18,7 @@ afterAll(() => server.stop());
 
 describe('the document about enrolment', () => {
   it('has examples that work', async () => {
-    const [invite = '', authority = ''] = examples;
+    const [invite = '', authority = '', renewals = '', supply = ''] = examples;
     const { data } = await askText(server.graph, adminToken, invite);
     expect(data).toMatchObject({
       createEnrollmentInvitation: {
@@ -28,6 +28,11 @@ describe('the document about enrolment', () => {
     });
     const shown = await askText(server.graph, adminToken, authority);
     expect(shown.data).toMatchObject({ deviceAuthority: { issuing: { generation: 1 } } });
+    const listed = await askText(server.graph, adminToken, renewals);
+    expect(listed.data).toEqual({ certificateRenewals: { edges: [] } });
+    const profile = Buffer.from('none').toString('base64');
+    const supplied = await askText(server.graph, adminToken, supply, { profile });
+    expect(supplied.data).toMatchObject({ recordEnrollmentProfile: { code: 'NOT_A_PROFILE' } });
   });
 
   it('names settings that there are', () => {

@@ -9,7 +9,7 @@ import { enrolByScep, renewByScep } from '../../clients/simulator/scep.ts';
 import { aCommand } from '../build/commands.ts';
 import { enqueue } from '../build/enqueue.ts';
 import { buildCommand } from '../../server/protocol/messages/command.ts';
-import { makeRenewalProfile } from '../../server/mdm/enroll/renewal-profile.ts';
+import { makeRenewalProfile } from '../../server/mdm/renewal/renewal-profile.ts';
 import type { EnrollContext } from '../../server/mdm/enroll/enroll-context.ts';
 import { withTransaction } from '../../server/store/transaction.ts';
 import { enrollmentOf, eventsOf } from '../device/stored.ts';
@@ -134,12 +134,12 @@ describe('a renewal profile', () => {
     const { device, profile } = await enrolled();
     const uuid = `C2-${device.enrollmentId}`;
     const made = await renewalProfile(device);
-    const renewal = readEnrollmentProfile(made?.mobileconfig ?? Buffer.alloc(0));
+    const renewal = readEnrollmentProfile(made ?? Buffer.alloc(0));
     expect(renewal.mdm.payload).toEqual(profile.mdm.payload);
     expect([renewal.identifier, renewal.uuid]).toEqual([profile.identifier, profile.uuid]);
     renewByProfile(device, shape, { key: aKey() });
     await device.setBootstrapToken(Buffer.from('bootstrap'));
-    await enqueue(server, [device.enrollmentId], installProfile(made?.mobileconfig, `R-${uuid}`));
+    await enqueue(server, [device.enrollmentId], installProfile(made ?? undefined, `R-${uuid}`));
     const old = device.identity;
     const answered = await device.channel.connect();
     expect(answered.map(({ status }) => status)).toEqual(['Acknowledged']);
@@ -152,7 +152,7 @@ describe('a renewal profile', () => {
     const { device } = await enrolled();
     const { device: other } = await enrolled();
     const made = await renewalProfile(device);
-    const { scep } = readEnrollmentProfile(made?.mobileconfig ?? Buffer.alloc(0));
+    const { scep } = readEnrollmentProfile(made ?? Buffer.alloc(0));
     const identity = await enrolByScep(scep, { key: aKey() });
     const own = other.identity;
     other.identity = identity;
@@ -171,13 +171,13 @@ describe('a renewal profile', () => {
   it('has a challenge that is good once, until it ends, and is no invitation', async () => {
     const { device } = await enrolled();
     const made = await renewalProfile(device);
-    const { scep } = readEnrollmentProfile(made?.mobileconfig ?? Buffer.alloc(0));
+    const { scep } = readEnrollmentProfile(made ?? Buffer.alloc(0));
     const [challenge = ''] = (scep.challenge ?? '').split('.');
     expect((await fetch(`${server.url}/enroll/${challenge}`)).status).toBe(404);
     await enrolByScep(scep, { key: aKey() });
     await expect(enrolByScep(scep, { key: aKey() })).rejects.toThrow('badRequest');
     const late = await renewalProfile(device, new Date(Date.now() - 1));
-    const { scep: ended } = readEnrollmentProfile(late?.mobileconfig ?? Buffer.alloc(0));
+    const { scep: ended } = readEnrollmentProfile(late ?? Buffer.alloc(0));
     await expect(enrolByScep(ended, { key: aKey() })).rejects.toThrow('badRequest');
   });
 
@@ -193,7 +193,7 @@ describe('a renewal profile', () => {
     const made = await withTransaction(ctx.graph, (client) =>
       makeRenewalProfile(changed, client, { key: rows[0].key, tenantId: 1 }, tomorrow()),
     );
-    const renewal = readEnrollmentProfile(made?.mobileconfig ?? Buffer.alloc(0));
+    const renewal = readEnrollmentProfile(made ?? Buffer.alloc(0));
     expect(renewal.mdm.payload).toEqual(profile.mdm.payload);
   });
 
@@ -243,7 +243,7 @@ describe('a certificate that was issued for something else', () => {
     const { challenge } = await server.invite();
     const identity = await enrolByScep({ ...profile.scep, challenge }, { key: aKey() });
     const made = await renewalProfile(device);
-    await enqueue(server, [device.enrollmentId], installProfile(made?.mobileconfig, `D-${taken}`));
+    await enqueue(server, [device.enrollmentId], installProfile(made ?? undefined, `D-${taken}`));
     await device.channel.poll();
     device.identity = identity;
     expect((await device.tokenUpdate()).status).toBe(409);

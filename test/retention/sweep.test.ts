@@ -115,3 +115,46 @@ describe('what is kept', () => {
     expect(await response.text()).toContain('CURSOR_EXPIRED');
   });
 });
+
+describe('challenges', () => {
+  /** An invitation that ended so many days ago, used once; with a certificate that ends in so many. */
+  async function usedInvitation(daysAgo: number, certificateDays: number | null): Promise<string> {
+    const [row] = await sql<{ id: string }>(
+      `insert into enrollment_invitation (id, tenant_id, challenge_sha256, tags, expires_at, created_by)
+       values (gen_random_uuid(), 1, gen_random_uuid()::text::bytea, '{}',
+         now() - make_interval(days => $1), 'test') returning id`,
+      [daysAgo],
+    );
+    const id = row?.id ?? '';
+    await sql(`insert into challenge_use values ($1, 'transaction', 'key', now())`, [id]);
+    if (certificateDays !== null) {
+      await sql(
+        `insert into issued_certificate (tenant_id, serial, subject, issuer_sha256, public_key_sha256,
+           requester_key_sha256, transaction_id, purpose_sha256, invitation_id, not_before, not_after)
+         values (1, $1::text, '', '', '', '', '', '', $1::uuid, now(), now() + make_interval(days => $2))`,
+        [id, certificateDays],
+      );
+    }
+    return id;
+  }
+
+  const uses = async (challenge: string) =>
+    (await sql('select 1 from challenge_use where challenge = $1', [challenge])).length;
+
+  it('are forgotten with their invitation, long after it has ended', async () => {
+    const young = await usedInvitation(10, null);
+    const old = await usedInvitation(100, null);
+    const spent = await usedInvitation(100, -1);
+    const needed = await usedInvitation(100, 30);
+    await sql(
+      `insert into challenge_use values ('static', 'old', 'key', now() - interval '100 days'),
+         ('static', 'young', 'key', now())`,
+    );
+    await swept();
+    const left = await sql<{ id: string }>('select id from enrollment_invitation');
+    expect(left.map(({ id }) => id).toSorted()).toEqual([young, needed].toSorted());
+    expect(await Promise.all([young, old, spent, needed, 'static'].map(uses))).toEqual([
+      1, 0, 0, 1, 1,
+    ]);
+  });
+});

@@ -10,6 +10,9 @@ import type { DatabaseShape } from './table-shape.ts';
  * is silent. Their conditions are below.
  */
 const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  device_certificate: {
+    device_certificate_ending_idx: 'index btree (not_after)',
+  },
   enrollment: {
     enrollment_device_key_idx: 'index btree (device_key)',
     enrollment_serial_number_idx: 'index btree (serial_number)',
@@ -40,6 +43,7 @@ const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** All else that the migrations make and Prisma's schema has no words for. */
 const beyond = {
   partialIndexes: [
+    'device_certificate_ending_idx where ((current_at IS NOT NULL) AND (retired_at IS NULL))',
     'enrollment_device_key_idx where (device_key IS NOT NULL)',
     'enrollment_invitation_enrollment_key_idx where (enrollment_key IS NOT NULL)',
     'enrollment_serial_number_idx where (serial_number IS NOT NULL)',

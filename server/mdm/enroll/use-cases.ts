@@ -6,6 +6,11 @@ import {
   type RenewAuthorityInput,
   renewDeviceAuthority,
 } from './change-authority.ts';
+import {
+  type RecordProfileAnswer,
+  type RecordProfileInput,
+  recordEnrollmentProfile,
+} from '../renewal/record-profile.ts';
 import type { EnrollContext } from './enroll-context.ts';
 import {
   type CreateInvitationAnswer,
@@ -42,6 +47,7 @@ export interface EnrollUseCases {
     viewer: Viewer,
     input: RevokeCertificateInput,
   ): Promise<RevokeCertificateAnswer>;
+  recordEnrollmentProfile(viewer: Viewer, input: RecordProfileInput): Promise<RecordProfileAnswer>;
 }
 
 export function enrollUseCases(ctx: EnrollContext): EnrollUseCases {
@@ -52,5 +58,6 @@ export function enrollUseCases(ctx: EnrollContext): EnrollUseCases {
     renewDeviceAuthority: (viewer, input) => renewDeviceAuthority(ctx, viewer, input),
     importDeviceAuthority: (viewer, input) => importDeviceAuthority(ctx, viewer, input),
     revokeIssuedCertificate: (viewer, input) => revokeIssuedCertificate(ctx, viewer, input),
+    recordEnrollmentProfile: (viewer, input) => recordEnrollmentProfile(ctx, viewer, input),
   };
 }

@@ -1,10 +1,12 @@
 import type { Pool } from 'pg';
 import { deleteOldJobs } from '../../store/jobs/jobs.ts';
 import {
+  deleteOldChallengeUses,
   deleteOldCommands,
   deleteOldEvents,
   deleteOldHistory,
   deleteOldIdempotency,
+  deleteOldInvitations,
   deleteOldMessages,
   forgetOldResults,
 } from '../../store/retention.ts';
@@ -35,6 +37,8 @@ export async function sweep(pool: Pool, keep: Retention, signal: AbortSignal): P
       () => deleteOldHistory(pool, history),
       () => deleteOldCommands(pool, history),
       () => deleteOldJobs(pool, history),
+      () => deleteOldInvitations(pool, history),
+      () => deleteOldChallengeUses(pool, history),
     );
   }
   for (const step of steps) {

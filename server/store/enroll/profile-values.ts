@@ -56,15 +56,23 @@ where enrollment_key = $1 and not $3::boolean and not exists (select from issued
   });
 }
 
-/** The fixed values that an enrolment was made with, as they were kept; null: they are unknown. */
+/** What an enrolment was made with, as it is kept. */
+export interface KeptProfileValues {
+  readonly sha256: Buffer;
+  readonly content: unknown;
+  /** The profile itself, sealed, if somebody supplied it; null: it is made of the values. */
+  readonly profile: Buffer | null;
+}
+
+/** What an enrolment was made with; null: it is unknown. */
 export async function profileValuesOf(
   db: Pick<Pool, 'query'>,
   enrollmentKey: string,
-): Promise<{ readonly sha256: Buffer; readonly content: unknown } | null> {
-  const { rows } = await db.query<{ sha256: Buffer; content: unknown }>({
+): Promise<KeptProfileValues | null> {
+  const { rows } = await db.query<KeptProfileValues>({
     name: 'profile-values-of',
     text: `
-select v.sha256, v.content from enrollment_profile_values e
+select v.sha256, v.content, v.profile from enrollment_profile_values e
 join profile_values v on v.sha256 = e.profile_values_sha256
 where e.enrollment_key = $1`,
     values: [enrollmentKey],
