@@ -25,6 +25,7 @@ import { StartupError } from './model/errors.ts';
 import type { Log } from './model/log.ts';
 import { nanomdmKey, nanomdmSide } from './nanomdm-side.ts';
 import type { PrometheusMetrics } from './observe/metrics.ts';
+import { projectionSide } from './projection-side.ts';
 import { pushSide } from './push-side.ts';
 import { openPrisma } from './prisma.ts';
 import type { Keyring } from './secrets/keyring.ts';
@@ -183,6 +184,8 @@ async function open(
   const push = pushSide(ctx, settings, metrics);
   kickJobs = push.kick;
   stops.unshift({ name: 'push', timeout: 15_000, stop: () => push.stop() });
+  const projector = await projectionSide(ctx, wakeUps, metrics);
+  stops.unshift({ name: 'projections', timeout: 10_000, stop: () => projector.stop() });
   const prisma = openPrisma(database.graph);
   const graph = graphSide({ ctx, prisma, events, settings, metrics });
   const retention = {
@@ -268,7 +271,7 @@ async function open(
     { name: 'graph', timeout: 5_000, stop: () => graph.stop() },
   );
   const order = [
-    ...['graph', 'http', 'jobs', 'push', 'enrolment', 'events'],
+    ...['graph', 'http', 'jobs', 'push', 'enrolment', 'projections', 'events'],
     ...['last seen', 'first sent', 'wake-ups', 'database'],
   ];
   const inOrder = stops.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));

@@ -5,7 +5,8 @@ const page = 5_000;
 
 /**
  * Deletes the oldest events beyond their age, a page at a time, and moves the oldest cursor that can
- * still be followed. Only numbered events go, in the order of their numbers.
+ * still be followed. Only numbered events go, in the order of their numbers, and none that a lane of a
+ * projection has not passed.
  * @returns how many were deleted; a full page means that there may be more
  */
 export async function deleteOldEvents(pool: Pool, seconds: number): Promise<number> {
@@ -17,6 +18,7 @@ with old as materialized (
   select max(seq) as seq from old
   where seq < coalesce(
     (select min(seq) from old where at >= now() - make_interval(secs => $1)), 9223372036854775807)
+    and seq <= coalesce((select min(position) from projection_lane), 9223372036854775807)
 ), gone as (
   delete from event e using old, upto where e.id = old.id and old.seq <= upto.seq returning 1
 ), moved as (

@@ -69,6 +69,8 @@ const beyond = {
     'enrollment.serial_number C',
     'issued_certificate.serial C',
     'issued_certificate.transaction_id C',
+    'projection_failure.projection C',
+    'projection_lane.projection C',
     'push_certificate.topic C',
     'stray_report.command_uuid C',
   ],
@@ -81,6 +83,7 @@ const beyond = {
   storageParameters: [
     'enrollment_seen fillfactor=50',
     'event_stream fillfactor=10',
+    'projection_lane fillfactor=50',
     'push_state fillfactor=50',
   ],
   otherObjects: [],

@@ -1,0 +1,300 @@
+import * as fc from 'fast-check';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { sweep } from '../../server/mdm/retention/sweep.ts';
+import { resetLanes } from '../../server/store/projection/lanes.ts';
+import { append } from '../events/stored-events.ts';
+import { databaseLanes, type TestDatabase, testDatabase } from '../harness/database.ts';
+import {
+  caughtUp,
+  derivedBy,
+  lanesHeld,
+  leasesRunOut,
+  makeDerivedTable,
+  numberAll,
+  startWorker,
+  storing,
+  turnUntil,
+  type Worker,
+} from './derived.ts';
+
+describe.each(databaseLanes())('projections on %s', (lane) => {
+  let test: TestDatabase;
+  let pool: pg.Pool;
+  let workers: Worker[];
+
+  beforeAll(async () => {
+    test = await testDatabase(lane);
+    pool = new pg.Pool({ connectionString: test.url, max: 12 });
+    pool.on('error', () => {});
+    await makeDerivedTable(pool);
+  });
+  afterAll(async () => {
+    await pool.end();
+    await test.drop();
+  });
+  beforeEach(async () => {
+    workers = [];
+    await pool.query(
+      `truncate derived, projection_lane, projection_failure, event restart identity;
+       update event_stream set last_seq = 0, oldest_seq = 1; delete from lease`,
+    );
+  });
+  afterEach(async () => {
+    for (const { projector } of workers) await projector.stop();
+  });
+
+  async function start(...projections: Parameters<typeof storing>[]): Promise<Worker> {
+    const worker = await startWorker(pool, ...projections.map((args) => storing(...args)));
+    workers.push(worker);
+    return worker;
+  }
+
+  /** Appends events of enrolments by their keys. */
+  async function happened(...enrollmentKeys: (bigint | null)[]): Promise<bigint[]> {
+    const ids = [];
+    for (const enrollmentKey of enrollmentKeys) ids.push(await append(pool, { enrollmentKey }));
+    return ids;
+  }
+
+  it('get every event of their types once, an enrolment’s in their order', async () => {
+    const before = await happened(1n, 2n, 1n);
+    const worker = await start(['a'], ['b', undefined, { types: ['CommandEnded'] }]);
+    await caughtUp(pool, worker);
+    const after = await happened(null, 2n, 17n);
+    const ended = await append(pool, { type: 'CommandEnded', enrollmentKey: 1n });
+    await append(pool, { type: 'PushAccepted', enrollmentKey: 1n });
+    await caughtUp(pool, worker);
+    expect((await derivedBy(pool, 'a')).sort(byNumber)).toEqual([...before, ...after, ended]);
+    expect(await derivedBy(pool, 'b')).toEqual([ended]);
+    expect(worker.metrics.value('graphmdm_projection_lag')).toBe(0);
+  });
+
+  it('share their lanes among processes, and get them back when one leaves', async () => {
+    const first = await start(['a']);
+    expect(await lanesHeld(pool)).toEqual([16]);
+    const second = await start(['a']);
+    // The second is heard of at the first one's next beat, and finds what that gives back at its own.
+    await lanesAre([8, 8], first, second);
+    const ids = await happened(1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 10n);
+    await caughtUp(pool, first, second);
+    expect((await derivedBy(pool, 'a')).sort(byNumber)).toEqual(ids);
+    await second.projector.stop();
+    await lanesAre([16], first);
+  });
+
+  it('count an event once when its holder stops for a while and another has gone on', async () => {
+    let release = (): void => {};
+    const stuck = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let entered = false;
+    const first = await start([
+      'a',
+      () => {
+        entered = true;
+        return stuck;
+      },
+    ]);
+    await happened(1n, 1n);
+    await numberAll(pool);
+    await turnUntil(async () => (await pool.query('select 1')) && entered, [first]);
+    await leasesRunOut(pool);
+    const second = await start(['a']);
+    await caughtUp(pool, second);
+    const stored = await derivedBy(pool, 'a');
+    expect(stored).toHaveLength(2);
+    release();
+    for (const { projector } of workers) await projector.stop();
+    expect(await derivedBy(pool, 'a')).toEqual(stored);
+  });
+
+  it('keep back only the lane of an event that fails, and pass it over in the end', async () => {
+    let poison = 0n;
+    const worker = await start([
+      'a',
+      (events) => {
+        if (events.some(({ id }) => id === poison)) throw new Error('this one is poisonous');
+      },
+    ]);
+    const [first, bad, ...rest] = await happened(1n, 1n, 1n, 2n, 3n, 1n);
+    poison = bad ?? 0n;
+    await caughtUp(pool, worker);
+    const stored = await derivedBy(pool, 'a');
+    expect([...stored].sort(byNumber)).toEqual([first, ...rest]);
+    // Those of other enrolments did not wait for it.
+    expect(new Set(stored.slice(0, 3))).toEqual(new Set([first, rest[1], rest[2]]));
+    const { rows } = await pool.query(
+      'select projection, event_id, reason from projection_failure',
+    );
+    expect(rows).toEqual([
+      { projection: 'a', event_id: String(poison), reason: 'Error: this one is poisonous' },
+    ]);
+    expect(worker.metrics.value('graphmdm_projection_failures_total')).toBe(1);
+    expect(worker.log.lines.filter(({ level }) => level === 'error')).toMatchObject([
+      { fields: { tries: 5, type: 'CommandAnswered' } },
+    ]);
+  });
+
+  it('take an event that failed only for a while', async () => {
+    let failures = 3;
+    const worker = await start([
+      'a',
+      () => {
+        if (failures-- > 0) throw new Error('not yet');
+      },
+    ]);
+    const ids = await happened(5n);
+    await caughtUp(pool, worker);
+    expect(await derivedBy(pool, 'a')).toEqual(ids);
+    expect((await pool.query('select 1 from projection_failure')).rowCount).toBe(0);
+  });
+
+  it('store nothing of a page when its position cannot be moved', async () => {
+    const worker = await start([
+      'a',
+      // Between reading and storing the lanes are set back, as a rebuild does.
+      async (events) => {
+        if (events.length === 2 && (await derivedBy(pool, 'a')).length === 2) {
+          await resetLanes(pool, 'a');
+        }
+      },
+    ]);
+    const ids = await happened(1n, 2n);
+    await caughtUp(pool, worker);
+    const more = await happened(1n, 2n);
+    await numberAll(pool);
+    await turnUntil(async () => (await derivedBy(pool, 'a')).length >= 6, [worker]);
+    await caughtUp(pool, worker);
+    // All again from the beginning, and the newer ones once.
+    const all = [...ids, ...ids, ...more].sort(byNumber);
+    expect((await derivedBy(pool, 'a')).sort(byNumber)).toEqual(all);
+  });
+
+  it('hold up the retention of events that they have not passed', async () => {
+    const keep = { events: 60, history: null, results: null };
+    const signal = new AbortController().signal;
+    const worker = await start(['a']);
+    await happened(1n, 2n);
+    await pool.query(`update event set at = now() - interval '1 hour'`);
+    await caughtUp(pool, worker);
+    await happened(3n);
+    await pool.query(`update event set at = now() - interval '1 hour'`);
+    await numberAll(pool);
+    await sweep(pool, keep, signal);
+    expect((await pool.query('select 1 from event')).rowCount).toBe(1);
+    await caughtUp(pool, worker);
+    await sweep(pool, keep, signal);
+    expect((await pool.query('select 1 from event')).rowCount).toBe(0);
+    expect(await derivedBy(pool, 'a')).toHaveLength(3);
+  });
+
+  it('forget the lanes of a projection that no program has any more', async () => {
+    const old = await start(['old']);
+    await old.projector.stop();
+    await start(['a']);
+    const { rows } = await pool.query('select distinct projection from projection_lane');
+    expect(rows).toEqual([{ projection: 'a' }]);
+  });
+
+  it('ask one small question a second when nothing happens', async () => {
+    const worker = await start(['a'], ['b'], ['c']);
+    await caughtUp(pool, worker);
+    const asked = vi.spyOn(pool, 'query');
+    for (let second = 0; second < 10; second += 1) {
+      const before = asked.mock.results.length;
+      worker.clock.advance(1_000);
+      await Promise.all(asked.mock.results.slice(before).map(({ value }) => value as unknown));
+    }
+    // Ten looks and two beats.
+    expect(asked.mock.calls.length).toBeGreaterThan(0);
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(12);
+    asked.mockRestore();
+  });
+
+  it('count exactly once whatever happens to their processes', async () => {
+    type Step = { do: 'happen'; keys: bigint[] } | { do: 'die' | 'join' | 'turn' | 'fail' };
+    const step: fc.Arbitrary<Step> = fc.oneof(
+      fc.record({
+        do: fc.constant('happen' as const),
+        keys: fc.array(fc.bigInt({ min: 1n, max: 20n }), { minLength: 1, maxLength: 12 }),
+      }),
+      fc.record({ do: fc.constantFrom('die' as const, 'join', 'turn', 'fail') }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
+        await pool.query(
+          `truncate derived, projection_lane, projection_failure, event restart identity;
+           update event_stream set last_seq = 0, oldest_seq = 1; delete from lease`,
+        );
+        let failNext = false;
+        const living: Worker[] = [];
+        const dead: (() => void)[] = [];
+        const join = async () => {
+          let hang = false;
+          let wakeTheDead = (): void => {};
+          const gate = new Promise<void>((resolve) => {
+            wakeTheDead = resolve;
+          });
+          const worker = await start([
+            'a',
+            async () => {
+              if (failNext) {
+                failNext = false;
+                throw new Error('bad luck');
+              }
+              if (hang) await gate;
+            },
+          ]);
+          living.push(worker);
+          dies.set(worker, () => {
+            hang = true;
+            dead.push(wakeTheDead);
+          });
+        };
+        const dies = new Map<Worker, () => void>();
+        await join();
+        const ids: bigint[] = [];
+        for (const one of steps) {
+          if (one.do === 'happen') ids.push(...(await happened(...one.keys)));
+          else if (one.do === 'join' && living.length < 4) await join();
+          else if (one.do === 'fail') failNext = true;
+          else if (one.do === 'die' && living.length > 1) {
+            const victim = living.shift();
+            if (victim) dies.get(victim)?.();
+            victim?.clock.advance(1_000);
+            await leasesRunOut(pool);
+          } else for (const { clock } of living) clock.advance(2_500);
+        }
+        await leasesRunOut(pool);
+        for (const { clock } of living) clock.advance(5_000);
+        await caughtUp(pool, ...living);
+        // Those who were thought dead come back and try to store what they had.
+        for (const wakeTheDead of dead) wakeTheDead();
+        for (const { projector } of workers) await projector.stop();
+        workers = [];
+        const stored = await pool.query<{ event_id: string; enrollment_key: string }>(
+          'select event_id, enrollment_key from derived order by n',
+        );
+        const seen = stored.rows.map(({ event_id }) => BigInt(event_id));
+        expect([...seen].sort(byNumber)).toEqual(ids);
+        for (const key of new Set(stored.rows.map(({ enrollment_key }) => enrollment_key))) {
+          const own = stored.rows.filter(({ enrollment_key }) => enrollment_key === key);
+          const order = own.map(({ event_id }) => BigInt(event_id));
+          expect(order).toEqual([...order].sort(byNumber));
+        }
+      }),
+      { numRuns: 10 },
+    );
+  }, 60_000);
+
+  /** Turns the clocks until the processes hold as many lanes each as said. */
+  async function lanesAre(held: readonly number[], ...those: Worker[]): Promise<void> {
+    const wanted = held.join();
+    await turnUntil(async () => (await lanesHeld(pool)).join() === wanted, those);
+  }
+});
+
+function byNumber(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
