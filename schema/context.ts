@@ -2,7 +2,11 @@ import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { redact } from '../server/catalogue/redact.ts';
 import type { EnrollUseCases } from '../server/mdm/enroll/use-cases.ts';
 import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-types.ts';
-import type { JobAction } from '../server/mdm/jobs/control.ts';
+import type {
+  ControlJobAnswer,
+  ControlJobInput,
+  JobAction,
+} from '../server/mdm/jobs/control.ts';
 import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
 import type { PushCertificateUseCases } from '../server/mdm/push-certificates/use-cases.ts';
 import type { UnenrollInput, UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';
@@ -68,8 +72,7 @@ export interface UseCases extends PushCertificateUseCases, EnrollUseCases {
   enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
   unenroll(viewer: Viewer, input: UnenrollInput): Promise<UnenrollResult>;
   pushEnrollments(viewer: Viewer, input: PushEnrollmentsInput): Promise<PushEnrollmentsAnswer>;
-  /** @param jobId null: the id that was given is none */
-  controlJob(viewer: Viewer, action: JobAction, jobId: string | null): Promise<void>;
+  controlJob(viewer: Viewer, action: JobAction, input: ControlJobInput): Promise<ControlJobAnswer>;
 }
 
 /** What is the same for every operation; made in `main.ts`. */

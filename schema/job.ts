@@ -1,5 +1,7 @@
+import type { ControlJobAnswer } from '../server/mdm/jobs/control.ts';
 import { builder } from './builder.ts';
 import { mutationErrors } from './errors.ts';
+import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { ofTenant } from './load.ts';
 
 const readers = { scope: 'jobs:read' } as const;
@@ -132,10 +134,11 @@ const JobInput = builder.inputType('JobInput', {
   description: 'Which job.',
   fields: (t) => ({
     jobId: t.id({ required: true, description: 'Its global or its natural id.' }),
+    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
   }),
 });
 
-const JobPayload = builder.objectRef<{ readonly jobId: string }>('JobPayload').implement({
+const JobPayload = builder.objectRef<ControlJobAnswer>('JobPayload').implement({
   description: 'A job after something was done to it.',
   fields: (t) => ({
     job: t.prismaField({
@@ -146,6 +149,12 @@ const JobPayload = builder.objectRef<{ readonly jobId: string }>('JobPayload').i
         viewer.scopes.has('jobs:read')
           ? prisma.job.findFirst({ ...query, where: { id: jobId, ...ofTenant(viewer) } })
           : null,
+    }),
+    cursor: t.exposeString('cursor', {
+      description: "The event stream's position from before: subscribe after it to miss nothing.",
+    }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'Whether an earlier, equal request had done it already.',
     }),
   }),
 });
@@ -170,10 +179,12 @@ for (const action of ['cancelJob', 'pauseJob', 'resumeJob'] as const) {
         },
       },
       args: { input: t.arg({ type: JobInput, required: true, description: 'Which job.' }) },
-      resolve: async (_root, { input }, { useCases, viewer }) => {
+      resolve: (_root, { input }, { useCases, viewer }) => {
         const jobId = jobIdOf(input.jobId);
-        await useCases.controlJob(viewer, action, isUuid(jobId) ? jobId : null);
-        return { jobId };
+        return useCases.controlJob(viewer, action, {
+          jobId: isUuid(jobId) ? jobId : null,
+          idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
+        });
       },
     }),
   );

@@ -48,7 +48,7 @@ export function graphSide(parts: {
       enqueueCommand: (viewer, input) => enqueueCommand(ctx, viewer, input),
       unenroll: (viewer, input) => unenroll(ctx, viewer, input),
       pushEnrollments: (viewer, input) => pushEnrollments(ctx, viewer, input),
-      controlJob: (viewer, action, jobId) => controlJob(ctx, viewer, action, jobId),
+      controlJob: (viewer, action, input) => controlJob(ctx, viewer, action, input),
       ...pushCertificateUseCases(ctx),
       ...enrollUseCases(ctx),
     },
