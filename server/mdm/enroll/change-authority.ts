@@ -47,7 +47,7 @@ export interface ChangeAuthorityAnswer {
   readonly replayed: boolean;
 }
 
-const stored = z.object({ generation: z.number() });
+const stored = z.object({ generation: z.number(), cursor: z.string() });
 
 /**
  * Makes a new generation of the device authority. It issues once all processes know it; the ones before
@@ -160,14 +160,14 @@ async function add(
           data: { ...details, expiresAt: sealed.notAfter.toISOString() },
         });
         await appendAudit(client, viewer, mutation, traceId, details);
-        return { generation: number };
+        return { generation: number, cursor };
       },
       (answer) => stored.parse(answer),
     ),
   );
   ctx.committed();
   await ctx.authority?.refresh();
-  return { ...done.answer, cursor, replayed: done.replayed };
+  return { ...done.answer, replayed: done.replayed };
 }
 
 /** All tenants' devices have their certificates from it. @throws {ForbiddenError} */

@@ -37,7 +37,7 @@ export interface CreateInvitationAnswer {
   readonly replayed: boolean;
 }
 
-const stored = z.object({ invitationId: z.string(), sealed: z.string() });
+const stored = z.object({ invitationId: z.string(), sealed: z.string(), cursor: z.string() });
 
 /**
  * Makes an invitation: a challenge for SCEP, and the address of a page that hands out the profile with
@@ -97,7 +97,7 @@ export async function createEnrollmentInvitation(
         await appendAudit(client, viewer, 'createEnrollmentInvitation', traceId, details);
         const place = answerPlace(invitationId);
         const sealed = ctx.keyring.seal(place, Buffer.from(challenge)).toString('base64');
-        return { invitationId, sealed };
+        return { invitationId, sealed, cursor };
       },
       (answer) => stored.parse(answer),
     ),
@@ -112,7 +112,7 @@ export async function createEnrollmentInvitation(
     invitationId,
     challenge,
     enrollmentUrl: publicUrl && `${publicUrl}/enroll/${challenge}`,
-    cursor,
+    cursor: done.answer.cursor,
     replayed: done.replayed,
   };
 }
@@ -170,7 +170,7 @@ export interface RevokeInvitationAnswer {
   readonly replayed: boolean;
 }
 
-const storedRevocation = z.object({ invitationId: z.string() });
+const storedRevocation = z.object({ invitationId: z.string(), cursor: z.string() });
 
 /**
  * Ends an invitation before its time. Certificates that were issued on it stay as they are.
@@ -197,7 +197,7 @@ export async function revokeEnrollmentInvitation(
             'invitationId',
           ]);
         }
-        if (!known.changed) return { invitationId };
+        if (!known.changed) return { invitationId, cursor };
         const traceId = currentTraceId() ?? null;
         await appendEvent(client, {
           type: 'EnrollmentInvitationRevoked',
@@ -208,11 +208,11 @@ export async function revokeEnrollmentInvitation(
           data: { invitationId },
         });
         await appendAudit(client, viewer, 'revokeEnrollmentInvitation', traceId, { invitationId });
-        return { invitationId };
+        return { invitationId, cursor };
       },
       (answer) => storedRevocation.parse(answer),
     ),
   );
   ctx.committed();
-  return { ...done.answer, cursor, replayed: done.replayed };
+  return { ...done.answer, replayed: done.replayed };
 }

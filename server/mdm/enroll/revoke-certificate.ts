@@ -22,7 +22,7 @@ export interface RevokeCertificateAnswer {
   readonly replayed: boolean;
 }
 
-const stored = z.object({ serialNumber: z.string() });
+const stored = z.object({ serialNumber: z.string(), cursor: z.string() });
 
 /**
  * Revokes a certificate that the device authority issued: within seconds every process refuses what is
@@ -52,7 +52,7 @@ export async function revokeIssuedCertificate(
             ['input', 'serialNumber'],
           );
         }
-        if (known.revokedAt !== null) return { serialNumber };
+        if (known.revokedAt !== null) return { serialNumber, cursor };
         const traceId = currentTraceId() ?? null;
         const details = { serialNumber, certificateSha256: known.sha256.toString('hex') };
         await writeRevoked(client, serialNumber, { actor: viewer.actor, reason });
@@ -65,12 +65,12 @@ export async function revokeIssuedCertificate(
           data: { ...details, reason },
         });
         await appendAudit(client, viewer, 'revokeIssuedCertificate', traceId, details);
-        return { serialNumber };
+        return { serialNumber, cursor };
       },
       (answer) => stored.parse(answer),
     ),
   );
   ctx.committed();
   await ctx.authority?.refresh();
-  return { ...done.answer, cursor, replayed: done.replayed };
+  return { ...done.answer, replayed: done.replayed };
 }
