@@ -2,11 +2,7 @@ import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { redact } from '../server/catalogue/redact.ts';
 import type { EnrollUseCases } from '../server/mdm/enroll/use-cases.ts';
 import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-types.ts';
-import type {
-  ControlJobAnswer,
-  ControlJobInput,
-  JobAction,
-} from '../server/mdm/jobs/control.ts';
+import type { ControlJobAnswer, ControlJobInput, JobAction } from '../server/mdm/jobs/control.ts';
 import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
 import type { PushCertificateUseCases } from '../server/mdm/push-certificates/use-cases.ts';
 import type { UnenrollInput, UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';

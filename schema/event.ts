@@ -77,8 +77,17 @@ export const Event = builder.interfaceRef<EventItem>('Event').implement({
 export const EventTypeEnum = builder.enumType('EventType', {
   description:
     'The kinds of event. Each has an object type of its own: its name with `Event` behind.',
-  values: eventTypes,
+  values: eventValues(),
 });
+
+function eventValues(): Readonly<Record<EventType, { readonly description: string }>> {
+  return Object.fromEntries(
+    eventTypes.map((type) => [
+      type,
+      { description: `Events of the type \`${eventTypeName(type)}\`.` },
+    ]),
+  ) as Record<EventType, { readonly description: string }>;
+}
 
 export const Checkpoint = builder.objectRef<CheckpointItem>('Checkpoint').implement({
   description:

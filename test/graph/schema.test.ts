@@ -44,7 +44,7 @@ describe('the schema', () => {
             .filter((field) => !field.description)
             .map((field) => `${type.name}.${field.name}`)
         : []),
-      ...(isEnumType(type) && type.name !== 'EventType'
+      ...(isEnumType(type)
         ? type
             .getValues()
             .filter((value) => !value.description)

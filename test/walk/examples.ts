@@ -113,6 +113,17 @@ export const examples: Readonly<Record<string, Example>> = {
     input: (_world, { topic, mark }) => ({ topic, description: `another for ${mark}` }),
     foreign: 'ValidationError',
   },
+  recordEnrollmentProfile: {
+    async input({ server }, { devices: [device], challenge }) {
+      const profile = await fetch(`${server.url}/enroll/${challenge}/profile`);
+      return {
+        targets: { ids: [device.enrollmentId] },
+        profile: Buffer.from(await profile.arrayBuffer()).toString('base64'),
+      };
+    },
+    // None of the ids that he sees is on the profile's topic, whatever the ids.
+    foreign: 'ConflictError',
+  },
   revokeEnrollmentInvitation: { input: (_world, { invitationId }) => ({ invitationId }) },
   revokeIssuedCertificate: {
     async input({ sql }, { id }) {

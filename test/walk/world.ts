@@ -155,6 +155,7 @@ async function plant(
   const answeredUuid = await queue(`answered-${mark}`);
   await device.channel.connect();
   const waitingUuid = await queue(`waiting-${mark}`);
+  await mutated(parts, token, 'pushEnrollments', { targets: { ids: [device.enrollmentId] } });
   return {
     mark,
     id,
