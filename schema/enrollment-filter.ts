@@ -7,6 +7,12 @@ import { EnrollmentKindEnum } from './enrollment-kind.ts';
 
 type Maybe<T> = T | null | undefined;
 
+interface TagFilterInput {
+  any?: Maybe<string[]>;
+  all?: Maybe<string[]>;
+  none?: Maybe<string[]>;
+}
+
 /** `EnrollmentFilterInput` as it arrives. */
 export interface FilterInput {
   and?: Maybe<FilterInput[]>;
@@ -18,7 +24,17 @@ export interface FilterInput {
   serialNumbers?: Maybe<string[]>;
   topics?: Maybe<string[]>;
   awaitingConfiguration?: Maybe<boolean>;
+  tags?: Maybe<TagFilterInput>;
 }
+
+const TagFilter = builder.inputRef<TagFilterInput>('TagFilterInput').implement({
+  description: 'Which tags an enrolment has: every member that is given must hold.',
+  fields: (t) => ({
+    any: t.stringList({ description: 'At least one of these.' }),
+    all: t.stringList({ description: 'All of these.' }),
+    none: t.stringList({ description: 'None of these.' }),
+  }),
+});
 
 export const EnrollmentFilterInput = builder.inputRef<FilterInput>('EnrollmentFilterInput');
 
@@ -39,6 +55,10 @@ EnrollmentFilterInput.implement({
     topics: t.stringList({ description: 'Pushed on one of these topics.' }),
     awaitingConfiguration: t.boolean({
       description: 'Whether it waits in Setup Assistant until it is told to go on.',
+    }),
+    tags: t.field({
+      type: TagFilter,
+      description: 'With these tags; a user channel also by those of its device.',
     }),
   }),
 });
@@ -99,7 +119,16 @@ function read(
         String(index),
       ]);
     });
-  const { and, or, not, ids, kinds, enabled, serialNumbers, topics } = input;
+  const tagsOf = (tags: TagFilterInput) => {
+    if (reading.strict) demandMembers(tags, [...path, 'tags']);
+    const { any, all, none } = tags;
+    return {
+      ...(any && { any: texts('tags', any) }),
+      ...(all && { all: texts('tags', all) }),
+      ...(none && { none: texts('tags', none) }),
+    };
+  };
+  const { and, or, not, ids, kinds, enabled, serialNumbers, topics, tags } = input;
   const awaiting = input.awaitingConfiguration;
   return {
     ...(and && { and: and.map(inner('and')) }),
@@ -111,10 +140,11 @@ function read(
     ...(serialNumbers && { serialNumbers: texts('serialNumbers', serialNumbers) }),
     ...(topics && { topics: texts('topics', topics) }),
     ...(typeof awaiting === 'boolean' && { awaitingConfiguration: awaiting }),
+    ...(tags && { tags: tagsOf(tags) }),
   };
 }
 
-function demandMembers(input: FilterInput, path: readonly string[]): void {
+function demandMembers(input: FilterInput | TagFilterInput, path: readonly string[]): void {
   const members = Object.entries(input).filter(([, value]) => value !== undefined);
   if (members.length === 0) {
     throw new ValidationError(

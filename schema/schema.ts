@@ -2,6 +2,8 @@ import './scalars.ts';
 import './errors.ts';
 import './enrollment.ts';
 import './enrollments.ts';
+import './enrollment-tags.ts';
+import './tag-enrollments.ts';
 import './command.ts';
 import './command-result.ts';
 import './check-in.ts';

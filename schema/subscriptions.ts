@@ -35,6 +35,7 @@ import {
   EnrollmentReEnrolled,
   EnrollmentTokenUpdated,
 } from './event-enrollment.ts';
+import { EnrollmentNotesChanged, EnrollmentTagsChanged } from './event-enrollment-record.ts';
 import {
   PushCertificateExpired,
   PushCertificateExpiring,
@@ -59,6 +60,8 @@ const EventStreamItem = builder.unionType('EventStreamItem', {
     EnrollmentTokenUpdated,
     EnrollmentCheckedOut,
     EnrollmentReEnabled,
+    EnrollmentTagsChanged,
+    EnrollmentNotesChanged,
     UnenrollRequested,
     CertificateReplaced,
     CertificateRenewalFailed,

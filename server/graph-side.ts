@@ -9,6 +9,7 @@ import type { Handler } from './http/app.ts';
 import type { EnrollContext } from './mdm/enroll/enroll-context.ts';
 import { checkInPlace, enrollmentPlace } from './mdm/check-in/store-raw.ts';
 import { enrollUseCases } from './mdm/enroll/use-cases.ts';
+import { enrollmentUseCases } from './mdm/enrollments/use-cases.ts';
 import { controlJob } from './mdm/jobs/control.ts';
 import { pushEnrollments } from './mdm/push/request.ts';
 import { pushCertificateUseCases } from './mdm/push-certificates/use-cases.ts';
@@ -51,6 +52,7 @@ export function graphSide(parts: {
       controlJob: (viewer, action, input) => controlJob(ctx, viewer, action, input),
       ...pushCertificateUseCases(ctx),
       ...enrollUseCases(ctx),
+      ...enrollmentUseCases(ctx),
     },
     events,
     now: () => clock.now(),

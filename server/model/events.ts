@@ -10,6 +10,8 @@ export const eventTypes = [
   'EnrollmentTokenUpdated',
   'EnrollmentCheckedOut',
   'EnrollmentReEnabled',
+  'EnrollmentTagsChanged',
+  'EnrollmentNotesChanged',
   'UnenrollRequested',
   'CertificateReplaced',
   'UserAuthenticateReceived',
@@ -42,7 +44,9 @@ export const eventTypes = [
 export type EventType = (typeof eventTypes)[number];
 
 /** Small JSON that an event carries so that a replay needs no look-up. At most 1 KB. */
-export type EventData = Readonly<Record<string, string | number | boolean | null>>;
+export type EventData = Readonly<
+  Record<string, string | number | boolean | null | readonly string[]>
+>;
 
 /** An event as readers get it: numbered, and with the natural keys of what it is about. */
 export interface NumberedEvent {

@@ -1,5 +1,13 @@
 import type { EnrollmentKind } from './enrollment.ts';
 
+/** Which tags an enrolment has; all members that are given must hold. */
+export interface TagFilter {
+  /** At least one of these. */
+  readonly any?: readonly string[];
+  readonly all?: readonly string[];
+  readonly none?: readonly string[];
+}
+
 /** Which enrolments: all members that are given must hold. Store compiles it to SQL, never to a list. */
 export interface EnrollmentFilter {
   readonly and?: readonly EnrollmentFilter[];
@@ -12,6 +20,8 @@ export interface EnrollmentFilter {
   readonly serialNumbers?: readonly string[];
   readonly topics?: readonly string[];
   readonly awaitingConfiguration?: boolean;
+  /** A user channel is found by its own tags and by its device's. */
+  readonly tags?: TagFilter;
 }
 
 /** Which channels of the devices found: `DEVICE` unless the caller says otherwise. */

@@ -43,8 +43,58 @@ describe('an invitation', () => {
       device.enrollmentId,
     );
     expect(enrolled).toEqual({ enabled: true, topic, tenant_id: 1 });
+    const tags = await rows(
+      'select tenant_id, tag from enrollment_tag where enrollment_id = $1 order by tag',
+      device.enrollmentId,
+    );
+    expect(tags).toEqual([
+      { tenant_id: 1, tag: 'floor 2' },
+      { tenant_id: 1, tag: 'lab' },
+    ]);
+    const told = await rows(
+      `select v.type, v.data->'added' as added, v.data->>'invitationId' as invitation from event v
+       join enrollment e on e.key = v.enrollment_key where e.id = $1 order by v.seq limit 2`,
+      device.enrollmentId,
+    );
+    expect(told).toEqual([
+      expect.objectContaining({ type: 'EnrollmentAuthenticated' }),
+      { type: 'EnrollmentTagsChanged', added: ['floor 2', 'lab'], invitation: invited.id },
+    ]);
     const { enrollmentInvitation } = await server.ask(invitation, { id: invited.id });
     expect(enrollmentInvitation).toMatchObject({ state: 'USED_UP', useCount: 1 });
+  });
+
+  it('gives a device that enrols anew its own tags, and leaves them when it brings none', async () => {
+    const first = await server.invite({ tags: ['lab', 'both'] });
+    const { device } = await server.enrolBy(first, { key });
+    const tags = async () =>
+      (
+        await rows(
+          'select tag from enrollment_tag where enrollment_id = $1 order by tag',
+          device.enrollmentId,
+        )
+      ).map(({ tag }) => tag);
+    expect(await tags()).toEqual(['both', 'lab']);
+    const enrolAgain = async (tagged: string[]) => {
+      const invited = await server.invite({ tags: tagged });
+      const { scep } = await fetchProfile(invited.url);
+      const identity = await enrolByScep(scep, { key: otherKey });
+      await (await server.device(0, { facts: device.facts, identity })).enrol();
+    };
+    await enrolAgain([]);
+    expect(await tags()).toEqual(['both', 'lab']);
+    await enrolAgain(['both', 'office']);
+    expect(await tags()).toEqual(['both', 'office']);
+    const told = await rows(
+      `select v.data->'added' as added, v.data->'removed' as removed from event v
+       join enrollment e on e.key = v.enrollment_key
+       where e.id = $1 and v.type = 'EnrollmentTagsChanged' order by v.id`,
+      device.enrollmentId,
+    );
+    expect(told).toEqual([
+      { added: ['both', 'lab'], removed: null },
+      { added: ['office'], removed: ['lab'] },
+    ]);
   });
 
   it('tells its challenge once, and the database and the log never have it', async () => {

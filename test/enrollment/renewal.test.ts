@@ -40,7 +40,7 @@ const sha256 = (der: Buffer) => createHash('sha256').update(der).digest('hex');
 const tomorrow = () => new Date(Date.now() + 86_400_000);
 
 async function enrolled() {
-  return server.enrolBy(await server.invite(), { key: aKey() });
+  return server.enrolBy(await server.invite({ tags: ['invited'] }), { key: aKey() });
 }
 
 /** A device with something to lose: a command waits for it, and a token is escrowed. */
@@ -54,6 +54,11 @@ async function withSomethingToLose(device: Device): Promise<string> {
 async function keptEverything(device: Device, uuid: string): Promise<void> {
   expect((await device.channel.poll())?.uuid).toBe(uuid);
   expect(await device.getBootstrapToken()).toEqual(Buffer.from('bootstrap'));
+  const { rows } = await ctx.graph.query(
+    'select tag from enrollment_tag where enrollment_id = $1',
+    [device.enrollmentId],
+  );
+  expect(rows).toEqual([{ tag: 'invited' }]);
   expect(await enrollmentOf(server, device.enrollmentId)).toMatchObject({
     enabled: true,
     current: sha256(device.identity.certificate),

@@ -18,6 +18,7 @@ import { enqueueCommand } from '../../server/mdm/queue/enqueue.ts';
 import type { MdmContext } from '../../server/mdm/context.ts';
 import { pushCertificateUseCases } from '../../server/mdm/push-certificates/use-cases.ts';
 import { enrollUseCases } from '../../server/mdm/enroll/use-cases.ts';
+import { enrollmentUseCases } from '../../server/mdm/enrollments/use-cases.ts';
 import { unenroll } from '../../server/mdm/unenroll/unenroll.ts';
 import { systemClock } from '../../server/model/clock.ts';
 import { type Log, silentLog } from '../../server/model/log.ts';
@@ -103,6 +104,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
       pushEnrollments: pushEnrollments.bind(null, mdm),
       controlJob: controlJob.bind(null, mdm),
       ...pushCertificateUseCases(mdm),
+      ...enrollmentUseCases(mdm),
       ...enrollUseCases({ ...mdm, authority: null, enroll: enrollDefaults }),
     },
     open: {

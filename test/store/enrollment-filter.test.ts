@@ -14,6 +14,7 @@ interface Row {
   readonly topic: string | null;
   readonly enabled: boolean;
   readonly awaiting: boolean | null;
+  readonly tags: readonly string[];
 }
 
 let store: TestDatabase;
@@ -22,6 +23,7 @@ let rows: readonly Row[];
 const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
 const serials = ['S1', 'S2', 'S3'];
 const topics = ['t1', 't2'];
+const tags = ['red', 'green', 'blue'];
 
 beforeAll(async () => {
   store = await testDatabase();
@@ -35,6 +37,7 @@ beforeAll(async () => {
       topic: topics[index % 3] ?? null,
       enabled: index !== 1,
       awaiting: [true, false, null][index % 3] ?? null,
+      tags: tags.slice(index % 3, index % 4),
     }),
   );
   const users = devices.slice(0, 4).map(
@@ -45,6 +48,7 @@ beforeAll(async () => {
       device: device.id,
       serialNumber: null,
       enabled: index !== 2,
+      tags: tags.slice(0, index % 2),
     }),
   );
   rows = [...devices, ...users];
@@ -64,6 +68,11 @@ beforeAll(async () => {
         row.awaiting,
       ],
     );
+    await store.database.graph.query(
+      `insert into enrollment_tag (tenant_id, tag, enrollment_id, enrollment_key)
+       select tenant_id, unnest($2::text[]), id, key from enrollment where id = $1`,
+      [row.id, row.tags],
+    );
   }
 });
 
@@ -75,7 +84,12 @@ function holds(filter: EnrollmentFilter, row: Row): boolean {
   const serialNumber = row.serialNumber ?? device?.serialNumber ?? null;
   const among = (list: readonly string[] | undefined, value: string | null) =>
     list === undefined || (value !== null && list.includes(value));
+  const has = (tag: string) => row.tags.includes(tag) || device?.tags.includes(tag) === true;
+  const { any, all = [], none = [] } = filter.tags ?? {};
   return (
+    (any === undefined || any.some(has)) &&
+    all.every(has) &&
+    !none.some(has) &&
     (filter.and ?? []).every((inner) => holds(inner, row)) &&
     (filter.or === undefined || filter.or.some((inner) => holds(inner, row))) &&
     (filter.not === undefined || !holds(filter.not, row)) &&
@@ -104,6 +118,10 @@ function filters(depth: number): fc.Arbitrary<EnrollmentFilter> {
     serialNumbers: someOf(...serials, "'; drop table enrollment; --"),
     topics: someOf(...topics),
     awaitingConfiguration: fc.boolean(),
+    tags: fc.record(
+      { any: someOf(...tags), all: someOf(...tags), none: someOf(...tags) },
+      { requiredKeys: [] },
+    ),
   };
   if (depth === 0) return fc.record(members, { requiredKeys: [] });
   const inner = filters(depth - 1);

@@ -67,6 +67,8 @@ const beyond = {
     'command.uuid C',
     'enrollment.id C',
     'enrollment.serial_number C',
+    'enrollment_tag.enrollment_id C',
+    'enrollment_tag.tag C',
     'issued_certificate.serial C',
     'issued_certificate.transaction_id C',
     'projection_failure.projection C',

@@ -5,6 +5,7 @@ import { defaultTenant } from '../../model/viewer.ts';
 import type { Authenticate } from '../../protocol/messages/check-in.ts';
 import { authenticateNewDevice } from '../../store/check-ins/authenticate-new.ts';
 import {
+  type BoundDevice,
   lockDevice,
   recordCertificate,
   setPendingCertificate,
@@ -16,9 +17,12 @@ import {
   appendCheckIn,
 } from '../../store/check-ins/check-in-row.ts';
 import { renewedEnrollment, setRenewing } from '../../store/check-ins/renewal.ts';
+import { replaceTagsByInvitation } from '../../store/enrollments/invitation-tags.ts';
+import { appendEvent } from '../../store/events/append.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import { isRenewal, standingOf } from '../binding.ts';
 import type { MdmContext } from '../context.ts';
+import { tagsOfEvent } from '../enrollments/tags-of-event.ts';
 import { reEnroll } from '../reenroll.ts';
 import type { Arrival } from './message.ts';
 import { sealCheckIn } from './store-raw.ts';
@@ -26,8 +30,8 @@ import { sealCheckIn } from './store-raw.ts';
 /**
  * A device asks to be enrolled. A new one is bound to its certificate. A known one keeps its current
  * certificate until it is heard with the new one; unless this is a renewal, it loses what a
- * re-enrolment ends: its queue and its user channels', its tally, its bootstrap and unlock tokens. It
- * is enabled by its TokenUpdate.
+ * re-enrolment ends: its queue and its user channels', its tally, its bootstrap and unlock tokens; its
+ * tags stay, unless the invitation brings others. It is enabled by its TokenUpdate.
  * @throws {Refusal} 400 on a user channel; 409 when the certificate belongs to another device
  */
 export async function authenticate(
@@ -99,7 +103,26 @@ async function authenticateKnown(
       certificateSha256: certificate.sha256.toString('hex'),
     },
   });
+  if (!renewal) await tagByInvitation(client, device, arrival);
   return device.key;
+}
+
+async function tagByInvitation(
+  client: PoolClient,
+  device: BoundDevice,
+  { certificate, at, traceId }: Arrival,
+): Promise<void> {
+  const change = await replaceTagsByInvitation(client, device.key, certificate.sha256);
+  if (change === null) return;
+  const { invitationId, added, removed } = change;
+  await appendEvent(client, {
+    type: 'EnrollmentTagsChanged',
+    tenantId: device.tenantId,
+    at,
+    traceId,
+    enrollmentKey: device.key,
+    data: { ...tagsOfEvent({ added, removed }), invitationId },
+  });
 }
 
 function certificateTaken(id: string): Refusal {

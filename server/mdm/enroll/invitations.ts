@@ -7,13 +7,14 @@ import { appendAudit } from '../../store/audit.ts';
 import { insertInvitation, revokeInvitation } from '../../store/enroll/invitations.ts';
 import { appendEvent } from '../../store/events/append.ts';
 import { withTransaction } from '../../store/transaction.ts';
+import { checkTags } from '../enrollments/check-tags.ts';
 import { once } from '../idempotency.ts';
 import { hashChallenge, newChallenge } from './challenge-text.ts';
 import { demandAuthority, type EnrollContext } from './enroll-context.ts';
 import { checkTopic } from './topic.ts';
 
 const day = 86_400_000;
-const limits = { tags: 50, tag: 100, description: 500, uses: 1_000_000, days: 3_660 };
+const limits = { description: 500, uses: 1_000_000, days: 3_660 };
 
 export interface CreateInvitationInput {
   readonly description: string | null;
@@ -134,18 +135,7 @@ function check(input: CreateInvitationInput, expiresAt: Date, at: Date): void {
   if (useLimit !== null && (useLimit < 1 || useLimit > limits.uses)) {
     throw wrong('BAD_USE_LIMIT', `A limit is 1 to ${limits.uses} uses.`, 'useLimit');
   }
-  if (tags.length > limits.tags) {
-    throw wrong('TOO_MANY_TAGS', `An invitation has ${limits.tags} tags at most.`, 'tags');
-  }
-  const bad = tags.findIndex((tag) => !isPlainText(tag, limits.tag));
-  if (bad >= 0) {
-    throw wrong(
-      'BAD_TAG',
-      `A tag has 1 to ${limits.tag} characters, none of them a control character.`,
-      'tags',
-      String(bad),
-    );
-  }
+  checkTags(tags, ['input', 'tags']);
   if (description !== null && !isPlainText(description, limits.description)) {
     throw wrong(
       'BAD_DESCRIPTION',

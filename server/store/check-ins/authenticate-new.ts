@@ -6,7 +6,7 @@ import type { DeviceFacts, StoredCheckIn } from './check-in-row.ts';
 import { jsonb } from './jsonb.ts';
 
 // The whole of a new device in one statement: its row, its certificate, what its profile said, the
-// message, the event. The certificate's key decides a race of two devices for it: the loser's statement
+// message, the events, the tags of its invitation. The certificate's key decides a race of two devices for it: the loser's statement
 // fails as a whole. Its tenant is the one of the invitation that its certificate was issued on, else
 // its topic's, else the default. A certificate that was issued to renew an enrolment begins none.
 const text = `
@@ -35,12 +35,33 @@ with device as (
 ), message as (
   insert into check_in (id, enrollment_key, message_type, raw, url_params, trace_id, received_at)
   select $22, key, 'Authenticate', $23, $24, $25, $15 from device
+), invitation as materialized (
+  -- An event holds 1 KB: of many long tags it names the first.
+  select v.id, v.tags, array(
+      select sized.tag from (
+        select tag, place, sum(octet_length(tag) + 4) over (order by place) as size
+        from unnest(v.tags) with ordinality as one (tag, place)
+      ) sized
+      where sized.size <= 700 order by sized.tag
+    ) as shown
+  from issued_certificate i join enrollment_invitation v on v.id = i.invitation_id
+  where i.sha256 = $14 and v.tags <> '{}'
+), tag as (
+  insert into enrollment_tag (tenant_id, tag, enrollment_id, enrollment_key)
+  select device.tenant_id, unnest(invitation.tags), $1, device.key from device, invitation
 ), event as (
   insert into event (type, tenant_id, at, trace_id, enrollment_key, check_in_id, data)
-  select 'EnrollmentAuthenticated', tenant_id, $15, $25, key, $22,
-    jsonb_build_object('new', true, 'topic', $4::text, 'serialNumber', $5::text,
-      'certificateSha256', encode($14, 'hex'))
-  from device
+  select one.type, device.tenant_id, $15, $25, device.key, one.check_in_id, one.data
+  from device, (
+    select 1 as place, 'EnrollmentAuthenticated' as type, $22::uuid as check_in_id,
+      jsonb_build_object('new', true, 'topic', $4::text, 'serialNumber', $5::text,
+        'certificateSha256', encode($14, 'hex')) as data
+    union all
+    select 2, 'EnrollmentTagsChanged', null, jsonb_build_object('added', shown, 'addedCount',
+      cardinality(tags), 'invitationId', id::text)
+    from invitation
+  ) one
+  order by one.place
 )
 select key from device`;
 

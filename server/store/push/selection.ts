@@ -1,6 +1,6 @@
 import type { Targets } from '../../model/targets.ts';
 import type { TenantId } from '../../model/viewer.ts';
-import { compileEnrollmentFilter } from '../read/enrollment-filter.ts';
+import { compileTargets } from '../read/enrollment-targets.ts';
 
 /** Whom a page of pushes is for. */
 export type PushSelection =
@@ -27,10 +27,7 @@ export function selectionSql(selection: PushSelection, values: unknown[]): strin
         and e.enabled and e.topic = $${values.length}`;
   }
   const { targets, tenant } = selection;
-  const filter =
-    'ids' in targets ? { ids: targets.ids } : 'filter' in targets ? targets.filter : {};
-  const channels = 'ids' in targets ? 'ALL' : targets.channels;
-  const condition = compileEnrollmentFilter(filter, { tenant, channels }, values.length + 1);
+  const condition = compileTargets(targets, tenant, values.length + 1);
   values.push(...condition.values);
   return `select e.key from enrollment e where (${condition.sql}) and e.enabled and e.key > $1`;
 }

@@ -1,7 +1,8 @@
 import type { PoolClient } from 'pg';
 import type { Targets } from '../../model/targets.ts';
 import type { TenantId } from '../../model/viewer.ts';
-import { type SqlCondition, compileEnrollmentFilter } from '../read/enrollment-filter.ts';
+import { compileTargets } from '../read/enrollment-targets.ts';
+import type { SqlCondition } from '../read/enrollment-filter.ts';
 
 /** A command to be stored, its body sealed when it has to be. */
 export interface NewCommand {
@@ -30,21 +31,13 @@ export interface TargetCount {
   readonly sample: readonly string[];
 }
 
-/** The enrolments that targets mean, as a condition over `enrollment e`. */
-function meantBy(targets: Targets, tenant: TenantId | null, firstParam: number): SqlCondition {
-  const filter =
-    'ids' in targets ? { ids: targets.ids } : 'filter' in targets ? targets.filter : {};
-  const channels = 'ids' in targets ? 'ALL' : targets.channels;
-  return compileEnrollmentFilter(filter, { tenant, channels }, firstParam);
-}
-
-/** Those of them that are enabled. */
+/** The targets that are enabled, as a condition over `enrollment e`. */
 function enabledTargets(
   targets: Targets,
   tenant: TenantId | null,
   firstParam: number,
 ): SqlCondition {
-  const condition = meantBy(targets, tenant, firstParam);
+  const condition = compileTargets(targets, tenant, firstParam);
   return { sql: `(${condition.sql}) and e.enabled`, values: condition.values };
 }
 
@@ -138,7 +131,8 @@ export async function tenantsOfTargets(
   client: PoolClient,
   targets: Targets,
 ): Promise<readonly TenantId[]> {
-  const condition = 'ids' in targets ? meantBy(targets, null, 1) : enabledTargets(targets, null, 1);
+  const condition =
+    'ids' in targets ? compileTargets(targets, null, 1) : enabledTargets(targets, null, 1);
   const result = await client.query<{ tenant_id: number }>(
     `select distinct e.tenant_id from enrollment e where ${condition.sql} limit 2`,
     condition.values,

@@ -1,4 +1,4 @@
-import type { Channels, EnrollmentFilter } from '../../model/targets.ts';
+import type { Channels, EnrollmentFilter, TagFilter } from '../../model/targets.ts';
 import type { TenantId } from '../../model/viewer.ts';
 
 /** Whose enrolments, and which of their channels. */
@@ -61,7 +61,31 @@ function membersOf(filter: EnrollmentFilter, channels: Channels, param: Param): 
     const wanted = param(filter.awaitingConfiguration, 'boolean');
     conditions.push(`coalesce(e.awaiting_configuration, false) = ${wanted}`);
   }
+  if (filter.tags) conditions.push(...tagConditions(filter.tags, channels, param));
   return conditions;
+}
+
+/**
+ * One tag that has to be there is a look-up by the whole key of `enrollment_tag`, which PostgreSQL can
+ * turn into a join that begins with the tag's list.
+ */
+function tagConditions(tags: TagFilter, channels: Channels, param: Param): string[] {
+  const has = (test: string) => {
+    const own = `exists (select 1 from enrollment_tag t where ${test}
+      and t.tenant_id = e.tenant_id and t.enrollment_id = e.id)`;
+    if (channels === 'DEVICE') return own;
+    return `(${own} or exists (select 1 from enrollment_tag t where ${test}
+      and t.enrollment_key = e.device_key))`;
+  };
+  const hasAny = (list: readonly string[]) =>
+    list.length === 1
+      ? has(`t.tag = ${param(list[0], 'text')}`)
+      : has(`t.tag = any(${param(list, 'text[]')})`);
+  return [
+    ...(tags.any ? [hasAny(tags.any)] : []),
+    ...(tags.all ?? []).map((tag) => hasAny([tag])),
+    ...(tags.none ? [`not (${hasAny(tags.none)})`] : []),
+  ];
 }
 
 function serialNumberIn(list: string, channels: Channels): string {

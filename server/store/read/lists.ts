@@ -27,6 +27,8 @@ import {
   resultsByKey,
 } from './results.ts';
 
+import { type TagPosition, countTagged, tagPage, tagsOf } from './tags.ts';
+
 type Pages<Row> = Promise<ReadonlyMap<bigint, Page<Row>>>;
 
 /** The lists of the graph, bound to their pool. Each takes the viewer and shows only what is his. */
@@ -72,6 +74,15 @@ export interface Lists {
   ): Pages<CheckInRow>;
   checkInsById(viewer: Viewer, ids: readonly string[]): Promise<ReadonlyMap<string, CheckInRow>>;
   checkInBytes(viewer: Viewer, ids: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
+  tagPage(
+    viewer: Viewer,
+    prefix: string | null,
+    stretch: Stretch<TagPosition>,
+  ): Promise<Page<TagPosition>>;
+  /** Of tags that the viewer was shown. */
+  countTagged(tags: readonly TagPosition[]): Promise<ReadonlyMap<string, number>>;
+  /** Of enrolments that the viewer was shown. */
+  tagsOf(enrollmentKeys: readonly bigint[]): Promise<ReadonlyMap<bigint, readonly string[]>>;
 }
 
 export function createLists(db: Queryable): Lists {
@@ -89,5 +100,8 @@ export function createLists(db: Queryable): Lists {
     checkInPages: (...args) => checkInPages(db, ...args),
     checkInsById: (...args) => checkInsById(db, ...args),
     checkInBytes: (...args) => checkInBytes(db, ...args),
+    tagPage: (...args) => tagPage(db, ...args),
+    countTagged: (...args) => countTagged(db, ...args),
+    tagsOf: (...args) => tagsOf(db, ...args),
   };
 }
