@@ -110,6 +110,15 @@ export const EnrollmentReEnabled = builder
     }),
   });
 
+export const EnrollmentIdle = builder
+  .objectRef<EventItem>(eventTypeName('EnrollmentIdle'))
+  .implement({
+    description:
+      'It polled with nothing to report. Only with `--idle-events`, at most so often for each enrolment, ' +
+      'and some seconds late: events of what it did right after may come before.',
+    interfaces: [Event],
+  });
+
 export const UnenrollRequested = builder
   .objectRef<EventItem>(eventTypeName('UnenrollRequested'))
   .implement({

@@ -13,7 +13,7 @@ import { listen } from './http/listen.ts';
 import type { TlsFiles } from './http/tls.ts';
 import { startRecurring } from './jobs/every.ts';
 import { ensureDeviceAuthority } from './mdm/enroll/ensure-authority.ts';
-import { createLastSeen } from './mdm/last-seen.ts';
+import { createLastSeen, type LastSeen } from './mdm/last-seen.ts';
 import type { MdmContext } from './mdm/context.ts';
 import { createExpiryWatch, expiryEvery } from './mdm/push-certificates/expiry.ts';
 import { createFirstSent } from './mdm/queue/first-sent.ts';
@@ -31,6 +31,7 @@ import { openPrisma } from './prisma.ts';
 import type { Keyring } from './secrets/keyring.ts';
 import { type Stop, shutDown } from './shutdown.ts';
 import { ensureKeyring } from './store/keyring-check.ts';
+import { writeIdleEvents } from './store/idle-events.ts';
 import { writeLastSeen } from './store/last-seen.ts';
 import { isMigrated, migrate } from './store/migrate.ts';
 import { openDatabase, unhurried } from './store/open.ts';
@@ -164,6 +165,20 @@ async function open(
   });
   stops.unshift({ name: 'first sent', timeout: 10_000, stop: () => firstSent.stop() });
 
+  const { idleEvents: idleEvery } = settings;
+  const polls: Pick<LastSeen, 'heard' | 'stop'> =
+    idleEvery === null
+      ? { heard() {}, async stop() {} }
+      : createLastSeen({
+          clock,
+          log,
+          flush: async (polled) => {
+            const told = await writeIdleEvents(database.graph, polled, idleEvery);
+            if (told > 0) events.committed();
+          },
+        });
+  stops.unshift({ name: 'idle events', timeout: 10_000, stop: () => polls.stop() });
+
   let kickJobs = (): void => {};
   const mdm: MdmContext = {
     hot: database.hot,
@@ -172,6 +187,7 @@ async function open(
     clock,
     log,
     lastSeen,
+    polls,
     firstSent,
     retro: settings.retro,
     committed: () => events.committed(),
@@ -272,7 +288,7 @@ async function open(
   );
   const order = [
     ...['graph', 'http', 'jobs', 'push', 'enrolment', 'projections', 'events'],
-    ...['last seen', 'first sent', 'wake-ups', 'database'],
+    ...['last seen', 'first sent', 'idle events', 'wake-ups', 'database'],
   ];
   const inOrder = stops.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   const { port } = listener.address;

@@ -296,6 +296,12 @@ export const table = {
     default: true,
     help: 'Let clients read the graph’s schema.',
   }),
+  idleEvents: required('idle-events', {
+    schema: values.intervalOrOff,
+    expected: 'off, or a time such as 60s or 15m',
+    default: 'off',
+    help: 'Tell of devices that poll with nothing to report: one event for each at most so often.',
+  }),
   historyRetention: required('history-retention', {
     schema: values.retention,
     expected: age,

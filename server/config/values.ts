@@ -126,6 +126,14 @@ export const days = parsed<number>((text) => {
   return count >= 1 && count <= 3_650 ? count : null;
 });
 
+/** A stretch of time in milliseconds, at least a second; null: off. */
+export const intervalOrOff: TextSchema<number | null> = z.string().transform((text, context) => {
+  if (text === 'off') return null;
+  const match = /^(\d{1,6})([smhd])$/.exec(text);
+  const milliseconds = Number(match?.[1]) * (units[match?.[2] ?? ''] ?? 0) * 1000;
+  return milliseconds > 0 ? milliseconds : fail(context);
+});
+
 /** A whole number of days; null: never. */
 export const daysOrNever: TextSchema<number | null> = z.string().transform((text, context) => {
   if (text === 'never') return null;

@@ -15,6 +15,8 @@ export interface MdmContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly lastSeen: LastSeen;
+  /** Told of each poll with nothing to report. Never waits, never fails. */
+  readonly polls: Pick<LastSeen, 'heard'>;
   readonly firstSent: FirstSent;
   /** Whether a migrated device without a certificate is bound to the first one that it shows. */
   readonly retro: boolean;

@@ -13,6 +13,7 @@ export const eventTypes = [
   'EnrollmentTagsChanged',
   'EnrollmentNotesChanged',
   'UnenrollRequested',
+  'EnrollmentIdle',
   'CertificateReplaced',
   'UserAuthenticateReceived',
   'BootstrapTokenSet',

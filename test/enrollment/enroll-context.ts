@@ -20,6 +20,7 @@ export async function enrollContext(server: EnrollServer): Promise<EnrollContext
     keyring,
     clock: systemClock,
     log: silentLog,
+    polls: { heard() {} },
     lastSeen: { heard() {}, async flush() {}, async stop() {}, waiting: 0 },
     firstSent: {
       handed() {},

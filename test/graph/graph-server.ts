@@ -79,6 +79,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     keyring,
     clock,
     log,
+    polls: { heard() {} },
     lastSeen: { heard() {}, async flush() {}, async stop() {}, waiting: 0 },
     firstSent: {
       handed() {},

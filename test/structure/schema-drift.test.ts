@@ -83,6 +83,7 @@ const beyond = {
   foreignKeys: [],
   // Room in each page for the next version of rows that change all the time.
   storageParameters: [
+    'enrollment_idle fillfactor=50',
     'enrollment_seen fillfactor=50',
     'event_stream fillfactor=10',
     'projection_lane fillfactor=50',

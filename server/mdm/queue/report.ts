@@ -27,7 +27,7 @@ export async function takeReport(
 ): Promise<Buffer | null> {
   const { enrollment } = message;
   if (message.commandUuid === null || message.status === 'Idle') {
-    return poll(ctx, enrollment, arrival);
+    return poll(ctx, enrollment, arrival, message.status === 'Idle');
   }
   const input: ReportInput = {
     enrollmentId: enrollment.id,
@@ -44,7 +44,7 @@ export async function takeReport(
   if (answer === null || !answer.enabled) {
     const enabled = await prove(ctx, enrollment, arrival, answer === null);
     if (answer === null) answer = await take(ctx.hot, input);
-    else if (enabled) return poll(ctx, enrollment, arrival);
+    else if (enabled) return poll(ctx, enrollment, arrival, false);
   }
   if (answer === null) throw new Error(`no row for ${enrollment.id} after it was proved`);
   if (answer.changed) {
@@ -58,6 +58,7 @@ async function poll(
   ctx: MdmContext,
   enrollment: EnrollmentId,
   arrival: Arrival,
+  isIdle: boolean,
 ): Promise<Buffer | null> {
   let answer = await idle(ctx.hot, enrollment.id, arrival.certificate.sha256);
   if (answer === null || !answer.certificateCurrent || !answer.enabled) {
@@ -67,6 +68,7 @@ async function poll(
   // A user channel may poll before its first TokenUpdate: its device is proved, it has no queue yet.
   if (answer === null) return null;
   if (!answer.certificateCurrent) throw notItsChannel(enrollment.id);
+  if (isIdle) ctx.polls.heard(answer.enrollmentKey, arrival.at);
   return handOver(ctx, enrollment.id, answer, arrival);
 }
 
