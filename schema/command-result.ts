@@ -10,6 +10,8 @@ import { linkCommand, linkEnrollment } from './load.ts';
 import { connectionOf, cursorCodec, parseKey, stretchOf } from './page.ts';
 import { maskedDecoded, shownDecoded, shownResult } from './raw.ts';
 import { targetEnding, targetEndingOf } from './target-ending.ts';
+import type { TargetState } from '../server/store/read/target-state.ts';
+import { TargetStateEnum, wantedStates } from './target-state.ts';
 
 /** One step of why a device could not do what it was told. */
 const ErrorChainItemType = builder.objectRef<ErrorChainItem>('ErrorChainItem').implement({
@@ -129,8 +131,14 @@ const ofEnrollmentCursor = cursorCodec<bigint>(
   ([key]) => parseKey(key),
 );
 
-const ofEnrollments = batched<bigint, Page<ResultRow>, Stretch<bigint>>(
-  ({ lists, viewer }, keys, stretch) => lists.enrollmentResultPages(viewer, keys, stretch),
+interface Wanted {
+  readonly states: readonly TargetState[] | null;
+  readonly stretch: Stretch<bigint>;
+}
+
+const ofEnrollments = batched<bigint, Page<ResultRow>, Wanted>(
+  ({ lists, viewer }, keys, { states, stretch }) =>
+    lists.enrollmentResultPages(viewer, keys, states, stretch),
 );
 
 builder.prismaInterfaceField(Enrollment, 'results', (t) =>
@@ -141,9 +149,16 @@ builder.prismaInterfaceField(Enrollment, 'results', (t) =>
         'What became of the commands for it that have left its queue, in the order in which they ' +
         'were made: `last: 20` are the newest.',
       authScopes: { scope: 'commands:read' },
+      args: {
+        states: t.arg({
+          type: [TargetStateEnum],
+          description: 'Only those that ended so; absent: all.',
+        }),
+      },
       resolve: async ({ key }, args, context) => {
         const stretch = stretchOf(args, ofEnrollmentCursor);
-        const page = await ofEnrollments(context, JSON.stringify(args), key, stretch);
+        const wanted = { states: wantedStates(args.states), stretch };
+        const page = await ofEnrollments(context, JSON.stringify(args), key, wanted);
         return connectionOf(page ?? emptyPage, stretch, (node) => ({
           cursor: ofEnrollmentCursor.encode(node.commandKey),
           node,

@@ -55,6 +55,9 @@ export const Command = builder.prismaNode('Command', {
       nullable: true,
       description: 'Not delivered after this time.',
     }),
+    refusedCount: t.exposeInt('refusedCount', {
+      description: 'How many of its targets it was not queued for: `targets(states: [REFUSED])`.',
+    }),
     targetCount: t.exposeInt('targetCount', {
       description: 'For how many enrolments it was queued.',
     }),

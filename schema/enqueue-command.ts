@@ -8,6 +8,7 @@ import { mutationErrors } from './errors.ts';
 import { Job } from './job.ts';
 import { findEnrollmentsById, nodesQuery, ofTenant } from './load.ts';
 import { connectionOf, cursorCodec, pageOfList, parseKey, stretchOf } from './page.ts';
+import { RefusalCodeEnum } from './refusal-code.ts';
 import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
 
 const CommandInput = builder.inputType('CommandInput', {
@@ -70,19 +71,11 @@ const EnqueueCommandInput = builder.inputType('EnqueueCommandInput', {
   }),
 });
 
-const RefusalCode = builder.enumType('TargetRefusalCode', {
-  description: 'Why a command is not queued for a target.',
-  values: {
-    UNKNOWN_ENROLLMENT: { description: 'No enrolment has this id.' },
-    NOT_ENABLED: { description: 'It has checked out, or has not finished to enrol.' },
-  } as const,
-});
-
 export const TargetRefused = builder.objectRef<RefusedTarget>('RefusedTarget').implement({
   description: 'A target that the command was not queued for.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'The id, as the input has it.' }),
-    code: t.expose('code', { type: RefusalCode, description: 'For programs: why.' }),
+    code: t.expose('code', { type: RefusalCodeEnum, description: 'For programs: why.' }),
     message: t.exposeString('message', { description: 'For people: why.' }),
   }),
 });

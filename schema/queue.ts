@@ -43,6 +43,20 @@ const QueueEntry = builder.objectRef<QueueRow>('QueueEntry').implement({
       description: 'When it was first sent to the device; null: not known to be sent.',
     }),
     queuedAt: t.expose('queuedAt', { type: 'DateTime', description: 'When it was queued.' }),
+    priority: t.int({
+      description: 'Higher goes first; 0 is ordinary.',
+      resolve: ({ urgency }) => (urgency === 0 ? 0 : -urgency),
+    }),
+    notBefore: t.expose('notBefore', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Not delivered before this time.',
+    }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Not delivered after this time.',
+    }),
     command: t.prismaField({
       type: Command,
       nullable: true,
@@ -62,8 +76,13 @@ const queueCursor = cursorCodec<QueuePosition>(
   },
 );
 
-const queuesOfLevel = batched<bigint, Page<QueueRow>, Stretch<QueuePosition>>(
-  ({ lists, viewer }, keys, stretch) => lists.queuePages(viewer, keys, stretch),
+interface Wanted {
+  readonly state: 'PENDING' | 'NOT_NOW' | null;
+  readonly stretch: Stretch<QueuePosition>;
+}
+
+const queuesOfLevel = batched<bigint, Page<QueueRow>, Wanted>(
+  ({ lists, viewer }, keys, { state, stretch }) => lists.queuePages(viewer, keys, state, stretch),
 );
 
 builder.prismaInterfaceField(Enrollment, 'queue', (t) =>
@@ -72,9 +91,13 @@ builder.prismaInterfaceField(Enrollment, 'queue', (t) =>
       type: QueueEntry,
       description: 'What may still be delivered to it, in the order of delivery.',
       authScopes: { scope: 'commands:read' },
+      args: {
+        state: t.arg({ type: QueueState, description: 'Only what waits for this; absent: all.' }),
+      },
       resolve: async ({ key }, args, context) => {
         const stretch = stretchOf(args, queueCursor);
-        const page = await queuesOfLevel(context, JSON.stringify(args), key, stretch);
+        const wanted = { state: args.state ?? null, stretch };
+        const page = await queuesOfLevel(context, JSON.stringify(args), key, wanted);
         return connectionOf(page ?? emptyPage, stretch, (node) => ({
           cursor: queueCursor.encode(node),
           node,

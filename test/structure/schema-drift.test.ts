@@ -10,6 +10,9 @@ import type { DatabaseShape } from './table-shape.ts';
  * is silent. Their conditions are below.
  */
 const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  command_result: {
+    command_result_unhappy_idx: 'index btree (command_key, ended, enrollment_key)',
+  },
   device_certificate: {
     device_certificate_ending_idx: 'index btree (not_after)',
   },
@@ -43,6 +46,7 @@ const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** All else that the migrations make and Prisma's schema has no words for. */
 const beyond = {
   partialIndexes: [
+    "command_result_unhappy_idx where ((ended <> 'ANSWERED'::text) OR (status <> 'Acknowledged'::text))",
     'device_certificate_ending_idx where ((current_at IS NOT NULL) AND (retired_at IS NULL))',
     'enrollment_device_key_idx where (device_key IS NOT NULL)',
     'enrollment_invitation_enrollment_key_idx where (enrollment_key IS NOT NULL)',

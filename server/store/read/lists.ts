@@ -7,6 +7,8 @@ import {
   checkInPages,
   checkInsById,
 } from './check-ins.ts';
+import { type CommandFilter, commandPage } from './commands.ts';
+import { type TargetRow, targetPages } from './command-targets.ts';
 import {
   type Count,
   type EnrollmentKey,
@@ -26,6 +28,8 @@ import {
   resultBytes,
   resultsByKey,
 } from './results.ts';
+import { type StrayKey, type StrayReportRow, strayBytes, strayPages } from './stray-reports.ts';
+import type { TargetState } from './target-state.ts';
 
 import { type TagPosition, countTagged, tagPage, tagsOf } from './tags.ts';
 
@@ -49,11 +53,30 @@ export interface Lists {
   queuePages(
     viewer: Viewer,
     enrollmentKeys: readonly bigint[],
+    state: TargetState | null,
     stretch: Stretch<QueuePosition>,
   ): Pages<QueueRow>;
+  commandPage(
+    viewer: Viewer,
+    filter: CommandFilter,
+    stretch: Stretch<bigint>,
+  ): Promise<Page<bigint>>;
+  targetPages(
+    viewer: Viewer,
+    commandKeys: readonly bigint[],
+    states: readonly TargetState[] | null,
+    stretch: Stretch<bigint>,
+  ): Pages<TargetRow>;
+  strayPages(
+    viewer: Viewer,
+    enrollmentKeys: readonly bigint[],
+    stretch: Stretch<string>,
+  ): Pages<StrayReportRow>;
+  strayBytes(viewer: Viewer, keys: readonly StrayKey[]): Promise<ReadonlyMap<StrayKey, Buffer>>;
   enrollmentResultPages(
     viewer: Viewer,
     enrollmentKeys: readonly bigint[],
+    states: readonly TargetState[] | null,
     stretch: Stretch<bigint>,
   ): Pages<ResultRow>;
   commandResultPages(
@@ -92,6 +115,10 @@ export function createLists(db: Queryable): Lists {
     devicesOnTopics: (...args) => devicesOnTopics(db, ...args),
     userChannelPages: (...args) => userChannelPages(db, ...args),
     queuePages: (...args) => queuePages(db, ...args),
+    commandPage: (...args) => commandPage(db, ...args),
+    targetPages: (...args) => targetPages(db, ...args),
+    strayPages: (...args) => strayPages(db, ...args),
+    strayBytes: (...args) => strayBytes(db, ...args),
     enrollmentResultPages: (...args) => enrollmentResultPages(db, ...args),
     commandResultPages: (...args) => commandResultPages(db, ...args),
     resultsByKey: (...args) => resultsByKey(db, ...args),

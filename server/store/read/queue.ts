@@ -8,6 +8,7 @@ import {
   stretchSql,
   visibleTo,
 } from './keyset.ts';
+import { queueIn, type TargetState } from './target-state.ts';
 
 /** Where an entry stands in its enrolment's queue: the queue's own order. */
 export interface QueuePosition {
@@ -23,6 +24,8 @@ export interface QueueRow extends QueuePosition {
   readonly notNowAt: Date | null;
   readonly notNowTally: number;
   readonly firstSentAt: Date | null;
+  readonly notBefore: Date | null;
+  readonly expiresAt: Date | null;
   readonly queuedAt: Date;
 }
 
@@ -35,17 +38,21 @@ interface Row {
   readonly not_now_at: Date | null;
   readonly not_now_tally: number;
   readonly first_sent_at: Date | null;
+  readonly not_before: Date | null;
+  readonly expires_at: Date | null;
   readonly queued_at: Date;
 }
 
 /**
  * A page of the queue for each of many enrolments, in the order of delivery. Entries vanish while one
  * pages: a position is the value of the order, so the page behind a vanished entry is still right.
+ * @param state only entries in this state; null: all
  */
 export async function queuePages(
   db: Queryable,
   viewer: Viewer,
   enrollmentKeys: readonly bigint[],
+  state: TargetState | null,
   stretch: Stretch<QueuePosition>,
 ): Promise<ReadonlyMap<bigint, Page<QueueRow>>> {
   const statement = params([enrollmentKeys.map(String)]);
@@ -57,6 +64,7 @@ export async function queuePages(
     ];
   const bounds = { after: bound(stretch.after), before: bound(stretch.before) };
   const { where, tail } = stretchSql(['q.urgency', 'q.command_key'], bounds, stretch);
+  const inState = state === null ? 'true' : (queueIn(state) ?? 'false');
   const direction = stretch.fromEnd ? ' desc' : '';
   const result = await db.query<Row>(
     `select entry.*, c.uuid, c.request_type
@@ -64,8 +72,8 @@ export async function queuePages(
      join enrollment e on e.key = parent.key and ${visible}
      cross join lateral (
        select q.enrollment_key, q.command_key, q.urgency, q.not_now_at, q.not_now_tally,
-         q.first_sent_at, q.queued_at
-       from queue_entry q where q.enrollment_key = e.key ${where} ${tail}
+         q.first_sent_at, q.not_before, q.expires_at, q.queued_at
+       from queue_entry q where q.enrollment_key = e.key and ${inState} ${where} ${tail}
      ) entry
      join command c on c.key = entry.command_key
      order by entry.enrollment_key, entry.urgency${direction}, entry.command_key${direction}`,
@@ -80,6 +88,8 @@ export async function queuePages(
     notNowAt: row.not_now_at,
     notNowTally: row.not_now_tally,
     firstSentAt: row.first_sent_at,
+    notBefore: row.not_before,
+    expiresAt: row.expires_at,
     queuedAt: row.queued_at,
   }));
   return pagesOf(rows, (row) => row.enrollmentKey, stretch);

@@ -9,6 +9,7 @@ import {
   stretchSql,
   visibleTo,
 } from './keyset.ts';
+import { historyIn, type TargetState } from './target-state.ts';
 
 /** How one enrolment's part in a command ended; without the report's bytes. */
 export interface ResultRow {
@@ -56,14 +57,18 @@ interface Row {
 const columns = `r.enrollment_key, r.command_key, r.ended, r.status, r.not_now_at, r.not_now_tally,
   r.first_sent_at, r.queued_at, r.ended_at, r.answered_at`;
 
-/** A page of the results of each of many enrolments, in the order in which commands were made. */
+/**
+ * A page of the results of each of many enrolments, in the order in which commands were made.
+ * @param states only results in these; null: all
+ */
 export function enrollmentResultPages(
   db: Queryable,
   viewer: Viewer,
   enrollmentKeys: readonly bigint[],
+  states: readonly TargetState[] | null,
   stretch: Stretch<bigint>,
 ): Promise<ReadonlyMap<bigint, Page<ResultRow>>> {
-  return pagesFor(db, viewer, 'enrollment_key', 'command_key', enrollmentKeys, stretch);
+  return pagesFor(db, viewer, 'enrollment_key', 'command_key', enrollmentKeys, states, stretch);
 }
 
 /** A page of the results of each of many commands, in the order in which enrolments were made. */
@@ -73,7 +78,7 @@ export function commandResultPages(
   commandKeys: readonly bigint[],
   stretch: Stretch<bigint>,
 ): Promise<ReadonlyMap<bigint, Page<ResultRow>>> {
-  return pagesFor(db, viewer, 'command_key', 'enrollment_key', commandKeys, stretch);
+  return pagesFor(db, viewer, 'command_key', 'enrollment_key', commandKeys, null, stretch);
 }
 
 async function pagesFor(
@@ -82,9 +87,12 @@ async function pagesFor(
   parent: 'enrollment_key' | 'command_key',
   order: 'enrollment_key' | 'command_key',
   keys: readonly bigint[],
+  states: readonly TargetState[] | null,
   stretch: Stretch<bigint>,
 ): Promise<ReadonlyMap<bigint, Page<ResultRow>>> {
   const statement = params([keys.map(String)]);
+  const conditions = states?.flatMap((state) => historyIn(state) ?? []) ?? ['true'];
+  const wanted = conditions.length === 0 ? 'false' : conditions.join(' or ');
   const visible = visibleTo(viewer, 'e', statement);
   const bound = (position: bigint | null) =>
     position === null ? null : [statement.add(String(position), 'bigint')];
@@ -96,7 +104,7 @@ async function pagesFor(
      cross join lateral (
        select ${columns}, e.id
        from command_result r join enrollment e on e.key = r.enrollment_key
-       where r.${parent} = parent.key and ${visible} ${where} ${tail}
+       where r.${parent} = parent.key and ${visible} and (${wanted}) ${where} ${tail}
      ) result
      join command c on c.key = result.command_key
      order by result.${parent}, result.${order} ${stretch.fromEnd ? 'desc' : ''}`,

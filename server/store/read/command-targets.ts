@@ -1,0 +1,134 @@
+import type { Viewer } from '../../model/viewer.ts';
+import {
+  type Page,
+  type Queryable,
+  type Stretch,
+  pagesOf,
+  params,
+  stretchSql,
+  visibleTo,
+} from './keyset.ts';
+import {
+  type TargetState,
+  historyIn,
+  historyState,
+  queueIn,
+  queueState,
+  targetStates,
+} from './target-state.ts';
+
+/** How one enrolment's part in a command stands. */
+export interface TargetRow {
+  readonly commandKey: bigint;
+  readonly enrollmentKey: bigint;
+  readonly enrollmentId: string;
+  readonly state: TargetState;
+  /** The device's own word. */
+  readonly status: string | null;
+  /** Why it was refused. */
+  readonly rule: string | null;
+  readonly notNowAt: Date | null;
+  readonly notNowTally: number;
+  readonly firstSentAt: Date | null;
+  readonly queuedAt: Date | null;
+  readonly endedAt: Date | null;
+  readonly answeredAt: Date | null;
+}
+
+interface Row {
+  readonly command_key: string;
+  readonly enrollment_key: string;
+  readonly id: string;
+  readonly state: string;
+  readonly status: string | null;
+  readonly rule: string | null;
+  readonly not_now_at: Date | null;
+  readonly not_now_tally: number;
+  readonly first_sent_at: Date | null;
+  readonly queued_at: Date | null;
+  readonly ended_at: Date | null;
+  readonly answered_at: Date | null;
+}
+
+/**
+ * A page of the targets of each of many commands, in the order in which enrolments were made: a merge
+ * of queue, history and refusals, in one statement. A target moves from the queue to history in one
+ * transaction, and its position is its enrolment's, so no page shows it twice or leaves it out.
+ * @param states only targets in these; null: all
+ */
+export async function targetPages(
+  db: Queryable,
+  viewer: Viewer,
+  commandKeys: readonly bigint[],
+  states: readonly TargetState[] | null,
+  stretch: Stretch<bigint>,
+): Promise<ReadonlyMap<bigint, Page<TargetRow>>> {
+  const statement = params([commandKeys.map(String)]);
+  const visible = visibleTo(viewer, 'e', statement);
+  const bound = (position: bigint | null) =>
+    position === null ? null : [statement.add(String(position), 'bigint')];
+  const bounds = { after: bound(stretch.after), before: bound(stretch.before) };
+
+  function part(alias: string, from: string, columns: string, condition: string): string {
+    const { where, tail } = stretchSql([`${alias}.enrollment_key`], bounds, stretch);
+    return `(
+  select ${alias}.command_key, ${alias}.enrollment_key, e.id, ${columns}
+  from ${from} ${alias} join enrollment e on e.key = ${alias}.enrollment_key and ${visible}
+  where ${alias}.command_key = parent.key and ${condition} ${where} ${tail}
+)`;
+  }
+  const inQueue = (condition: string) => part('q', 'queue_entry', queueColumns, condition);
+  const inHistory = (condition: string) => part('r', 'command_result', historyColumns, condition);
+  const parts =
+    states === null
+      ? [inQueue('true'), inHistory('true')]
+      : states.flatMap((state) => {
+          const waiting = queueIn(state);
+          const ended = historyIn(state);
+          return [
+            ...(waiting === null ? [] : [inQueue(waiting)]),
+            ...(ended === null ? [] : [inHistory(ended)]),
+          ];
+        });
+  if (states === null || states.includes('REFUSED')) {
+    parts.push(part('f', 'command_refusal', refusalColumns, 'true'));
+  }
+  const { tail } = stretchSql(['part.enrollment_key'], { after: null, before: null }, stretch);
+  const result = await db.query<Row>(
+    `select target.* from unnest($1::bigint[]) as parent (key)
+     cross join lateral (
+       select part.* from (${parts.join('\nunion all\n')}) part ${tail}
+     ) target
+     order by target.command_key, target.enrollment_key ${stretch.fromEnd ? 'desc' : ''}`,
+    statement.values,
+  );
+  return pagesOf(result.rows.map(targetOf), (row) => row.commandKey, stretch);
+}
+
+const queueColumns = `${queueState} as state, null as status, null as rule, q.not_now_at,
+    q.not_now_tally, q.first_sent_at, q.queued_at, null::timestamptz as ended_at,
+    null::timestamptz as answered_at`;
+const historyColumns = `${historyState} as state, r.status, null as rule, r.not_now_at,
+    r.not_now_tally, r.first_sent_at, r.queued_at, r.ended_at, r.answered_at`;
+const refusalColumns = `'REFUSED' as state, null as status, f.rule, null::timestamptz as not_now_at,
+    0 as not_now_tally, null::timestamptz as first_sent_at, null::timestamptz as queued_at,
+    f.at as ended_at, null::timestamptz as answered_at`;
+
+function targetOf(row: Row): TargetRow {
+  const state = targetStates.find((one) => one === row.state);
+  if (state === undefined) throw new TypeError(`Unknown ending of a command: ${row.state}`);
+  return {
+    commandKey: BigInt(row.command_key),
+    enrollmentKey: BigInt(row.enrollment_key),
+    enrollmentId: row.id,
+    state,
+    status: row.status,
+    rule: row.rule,
+    notNowAt: row.not_now_at,
+    notNowTally: row.not_now_tally,
+    firstSentAt: row.first_sent_at,
+    queuedAt: row.queued_at,
+    endedAt: row.ended_at,
+    answeredAt: row.answered_at,
+  };
+}
