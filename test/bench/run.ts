@@ -1,9 +1,22 @@
+import { benchDevices, cycle, idle, readFlags, storm } from './devices.ts';
 import { benchPush } from './push.ts';
 
 // `npm run bench`: all benchmarks, or those that are named: `npm run bench push -- --enrollments 10000`.
 
 const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   push: benchPush,
+  idle: (args) => benchDevices('idle', readFlags(args), idle),
+  cycle: (args) => benchDevices('cycle', readFlags(args, { devices: '500' }), cycle),
+  'big-result': (args) =>
+    benchDevices(
+      'big result',
+      readFlags(args, { devices: '100', commands: '3', bytes: '500000' }),
+      cycle,
+    ),
+  'check-in-storm': (args) =>
+    benchDevices('check-in storm', readFlags(args, { devices: '5000' }), storm, {
+      enrolled: false,
+    }),
 };
 
 const words = process.argv.slice(2);

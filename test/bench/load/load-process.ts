@@ -1,0 +1,204 @@
+import { readAuthority } from '../../../clients/simulator/identity.ts';
+import {
+  type BenchDevice,
+  enrolMessages,
+  idleMessage,
+  makeDevices,
+  resultMessage,
+} from './devices.ts';
+import { type Answer, type Connection, openConnection } from './http.ts';
+import type { LoadOrder, LoadOutcome, LoadTarget } from './words.ts';
+
+// The load comes out of a process of its own, so that what it costs is not the servers', and is told
+// apart from them.
+
+interface Prepared {
+  readonly target: LoadTarget;
+  readonly devices: readonly BenchDevice[];
+  readonly polls: readonly Buffer[];
+  readonly connections: readonly Connection[];
+}
+
+let prepared: Prepared | null = null;
+/** By device, then by CommandUUID. */
+let answers: readonly ReadonlyMap<string, Buffer>[] = [];
+
+/** A device's next request after an answer, or null when it is done. */
+type Turn = (answer: Answer | null) => Buffer | null;
+
+/** Keeps every connection busy with one device after another until `next` has no more. */
+function work(
+  { connections }: Prepared,
+  next: () => Turn | null,
+  pace: (start: () => void) => void = (start) => start(),
+): Promise<Omit<LoadOutcome, 'delivered'>> {
+  const latencies: number[] = [];
+  const problems: string[] = [];
+  const cpuBefore = process.cpuUsage();
+  const started = performance.now();
+  let busy = connections.length;
+
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      const seconds = (performance.now() - started) / 1000;
+      const { user, system } = process.cpuUsage(cpuBefore);
+      const sorted = Float64Array.from(latencies).sort();
+      const at = (part: number) =>
+        sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+      resolve({
+        requests: latencies.length,
+        seconds,
+        cpuSeconds: (user + system) / 1e6,
+        p50: at(0.5) ?? 0,
+        p95: at(0.95) ?? 0,
+        p99: at(0.99) ?? 0,
+        problems: problems.slice(0, 5),
+      });
+    };
+    for (const connection of connections) {
+      let turn: Turn | null = null;
+      let sentAt = 0;
+      const send = (request: Buffer): void => {
+        sentAt = performance.now();
+        connection.send(request, heard);
+      };
+      const begin = (): void => {
+        for (;;) {
+          turn = next();
+          if (turn === null) {
+            if (--busy === 0) finish();
+            return;
+          }
+          const request = turn(null);
+          if (request !== null) return pace(() => send(request));
+        }
+      };
+      const heard = (answer: Answer | Error): void => {
+        latencies.push(performance.now() - sentAt);
+        if (answer instanceof Error || answer.status !== 200) {
+          problems.push(answer instanceof Error ? answer.message : `status ${answer.status}`);
+          return begin();
+        }
+        const request = turn?.(answer) ?? null;
+        if (request === null) begin();
+        else send(request);
+      };
+      begin();
+    }
+  });
+}
+
+function eachDevice(devices: readonly BenchDevice[], turnOf: (at: number) => Turn) {
+  let at = 0;
+  return () => (at < devices.length ? turnOf(at++) : null);
+}
+
+function prepare(target: LoadTarget): Prepared {
+  const authority = readAuthority(target.authority.certificate, target.authority.key);
+  const { host, port, connections } = target;
+  const devices = makeDevices(authority, { ...target, host: `${host}:${port}` });
+  return {
+    target,
+    devices,
+    polls: devices.map(idleMessage),
+    connections: Array.from({ length: connections }, () => openConnection(host, port)),
+  };
+}
+
+async function enrol(parts: Prepared): Promise<LoadOutcome> {
+  const messages = parts.devices.map((device, at) =>
+    enrolMessages(device, parts.target.first + at),
+  );
+  const turns = eachDevice(parts.devices, (at) => {
+    const left = [...(messages[at] ?? [])];
+    return () => left.shift() ?? null;
+  });
+  return { ...(await work(parts, turns)), delivered: 0 };
+}
+
+async function poll(
+  parts: Prepared,
+  requests: number,
+  perSecond: number | null,
+): Promise<LoadOutcome> {
+  const problems: string[] = [];
+  let sent = 0;
+  const next = (): Turn | null => {
+    if (sent >= requests) return null;
+    const request = parts.polls[sent++ % parts.polls.length] ?? null;
+    return (answer) => {
+      if (answer === null) return request;
+      if (answer.body.length > 0) problems.push('a command where none was queued');
+      return null;
+    };
+  };
+  const done = await work(parts, next, perSecond === null ? undefined : paced(perSecond));
+  return { ...done, problems: [...done.problems, ...problems.slice(0, 5)], delivered: 0 };
+}
+
+/** Lets so many requests begin a second, evenly. */
+function paced(perSecond: number): (start: () => void) => void {
+  const began = performance.now();
+  let count = 0;
+  return (start) => {
+    const due = began + (count++ * 1000) / perSecond - performance.now();
+    if (due <= 1) start();
+    else setTimeout(start, due);
+  };
+}
+
+async function drain(parts: Prepared): Promise<LoadOutcome> {
+  const problems: string[] = [];
+  let delivered = 0;
+  const turns = eachDevice(parts.devices, (at) => {
+    const left = new Map(answers[at]);
+    return (answer) => {
+      if (answer === null) return parts.polls[at] ?? null;
+      if (answer.body.length === 0) {
+        if (left.size > 0) problems.push(`${left.size} commands never came`);
+        return null;
+      }
+      const uuid = /<key>CommandUUID<\/key>\s*<string>([^<]*)/.exec(
+        answer.body.toString('latin1'),
+      )?.[1];
+      const report = left.get(uuid ?? '');
+      if (report === undefined) {
+        problems.push(`${uuid} came that was not expected, or twice`);
+        return null;
+      }
+      left.delete(uuid ?? '');
+      delivered += 1;
+      return report;
+    };
+  });
+  const done = await work(parts, turns);
+  return { ...done, problems: [...done.problems, ...problems.slice(0, 5)], delivered };
+}
+
+async function obey(order: LoadOrder): Promise<LoadOutcome | null> {
+  if (order.do === 'prepare') {
+    for (const connection of prepared?.connections ?? []) connection.close();
+    prepared = prepare(order.target);
+    return null;
+  }
+  if (prepared === null) throw new Error('nothing is prepared');
+  switch (order.do) {
+    case 'enrol':
+      return enrol(prepared);
+    case 'poll':
+      return poll(prepared, order.requests, order.perSecond);
+    case 'sign':
+      answers = prepared.devices.map(
+        (device) =>
+          new Map(order.uuids.map((uuid) => [uuid, resultMessage(device, uuid, order.bytes)])),
+      );
+      return null;
+    case 'drain':
+      return drain(prepared);
+  }
+}
+
+process.on('message', (order: LoadOrder) => {
+  void obey(order).then((outcome) => process.send?.({ outcome }));
+});
+process.once('disconnect', () => process.exit());
