@@ -30,6 +30,7 @@ import { pushSide } from './push-side.ts';
 import { openPrisma } from './prisma.ts';
 import type { Keyring } from './secrets/keyring.ts';
 import { type Stop, shutDown } from './shutdown.ts';
+import { openHotPath } from './store/hot/hot-path.ts';
 import { ensureKeyring } from './store/keyring-check.ts';
 import { writeIdleEvents } from './store/idle-events.ts';
 import { writeLastSeen } from './store/last-seen.ts';
@@ -182,6 +183,7 @@ async function open(
   let kickJobs = (): void => {};
   const mdm: MdmContext = {
     hot: database.hot,
+    hotPath: openHotPath(database.hot),
     graph: database.graph,
     keyring,
     clock,

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import type { Keyring } from '../secrets/keyring.ts';
+import type { HotPath } from '../store/hot/hot-path.ts';
 import type { LastSeen } from './last-seen.ts';
 import type { FirstSent } from './queue/first-sent.ts';
 
@@ -9,6 +10,8 @@ import type { FirstSent } from './queue/first-sent.ts';
 export interface MdmContext {
   /** Device messages only: small, with a short time-out. */
   readonly hot: Pool;
+  /** Polls and reports, on the same pool. */
+  readonly hotPath: HotPath;
   /** Everything that integrators and jobs ask for. */
   readonly graph: Pool;
   readonly keyring: Keyring;

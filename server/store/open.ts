@@ -138,6 +138,7 @@ export async function unhurried<T>(
 async function prepareHot(client: ClientBase): Promise<void> {
   await client.query(
     'set statement_timeout = 2000; set enable_seqscan = off; set enable_bitmapscan = off; ' +
+      'set enable_hashjoin = off; set enable_mergejoin = off; ' +
       'set plan_cache_mode = force_generic_plan',
   );
 }

@@ -3,6 +3,7 @@ import type { EnrollContext } from '../../server/mdm/enroll/enroll-context.ts';
 import { systemClock } from '../../server/model/clock.ts';
 import { silentLog } from '../../server/model/log.ts';
 import { createKeyring } from '../../server/secrets/keyring.ts';
+import { openHotPath } from '../../server/store/hot/hot-path.ts';
 import { enrollDefaults } from '../build/enroll-settings.ts';
 import type { EnrollServer } from './enroll-server.ts';
 
@@ -16,6 +17,7 @@ export async function enrollContext(server: EnrollServer): Promise<EnrollContext
   const authority = await watchAuthority(graph, keyring, { clock: systemClock, log: silentLog });
   return {
     hot,
+    hotPath: openHotPath(hot),
     graph,
     keyring,
     clock: systemClock,

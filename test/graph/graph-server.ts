@@ -28,6 +28,7 @@ import { openPrisma } from '../../server/prisma.ts';
 import { buildPlist } from '../../server/protocol/plist/build.ts';
 import { parsePlist } from '../../server/protocol/plist/parse.ts';
 import { type Keyring, createKeyring } from '../../server/secrets/keyring.ts';
+import { openHotPath } from '../../server/store/hot/hot-path.ts';
 import { appendSecretReads } from '../../server/store/audit.ts';
 import { createLists } from '../../server/store/read/lists.ts';
 import { insertToken } from '../../server/store/tokens.ts';
@@ -75,6 +76,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
   const access = createAccess(pool, { clock, log });
   const mdm: MdmContext = {
     hot: pool,
+    hotPath: openHotPath(pool),
     graph: pool,
     keyring,
     clock,

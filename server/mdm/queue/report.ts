@@ -1,10 +1,8 @@
 import { type EnrollmentId, isUserChannel } from '../../model/enrollment.ts';
 import type { Report } from '../../protocol/messages/report.ts';
 import { ensureUserChannel, notItsChannel } from '../../store/check-ins/channels.ts';
-import { idle } from '../../store/hot/idle.ts';
-import { notNow } from '../../store/hot/not-now.ts';
 import type { StoredCommand } from '../../store/hot/next-command.ts';
-import { type ReportInput, report } from '../../store/hot/report.ts';
+import type { ReportInput } from '../../store/hot/report.ts';
 import { markSent } from '../../store/queue/sent.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import { proveDevice } from '../binding.ts';
@@ -39,17 +37,18 @@ export async function takeReport(
     traceId: arrival.traceId,
     firstSentAt: ctx.firstSent.noted(enrollment.id, message.commandUuid),
   };
-  const take = message.status === 'NotNow' ? notNow : report;
-  let answer = await take(ctx.hot, input);
+  const isNotNow = message.status === 'NotNow';
+  const take = isNotNow ? ctx.hotPath.notNow : ctx.hotPath.report;
+  let answer = await take(input);
   if (answer === null || !answer.enabled) {
     const enabled = await prove(ctx, enrollment, arrival, answer === null);
-    if (answer === null) answer = await take(ctx.hot, input);
+    if (answer === null) answer = await take(input);
     else if (enabled) return poll(ctx, enrollment, arrival, false);
   }
   if (answer === null) throw new Error(`no row for ${enrollment.id} after it was proved`);
   if (answer.changed) {
     ctx.committed();
-    if (take === report) ctx.firstSent.written(enrollment.id, message.commandUuid);
+    if (!isNotNow) ctx.firstSent.written(enrollment.id, message.commandUuid);
   }
   return handOver(ctx, enrollment.id, answer, arrival);
 }
@@ -60,10 +59,11 @@ async function poll(
   arrival: Arrival,
   isIdle: boolean,
 ): Promise<Buffer | null> {
-  let answer = await idle(ctx.hot, enrollment.id, arrival.certificate.sha256);
+  const asked = { enrollmentId: enrollment.id, certificate: arrival.certificate.sha256 };
+  let answer = await ctx.hotPath.idle(asked);
   if (answer === null || !answer.certificateCurrent || !answer.enabled) {
     await prove(ctx, enrollment, arrival, false);
-    answer = await idle(ctx.hot, enrollment.id, arrival.certificate.sha256);
+    answer = await ctx.hotPath.idle(asked);
   }
   // A user channel may poll before its first TokenUpdate: its device is proved, it has no queue yet.
   if (answer === null) return null;
