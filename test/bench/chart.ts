@@ -1,4 +1,4 @@
-import { median, type Series } from './rounds.ts';
+import { median, type Series } from './series.ts';
 
 const width = 640;
 const rowHeight = 34;

@@ -11,7 +11,8 @@ import { type BenchDatabase, makeBenchDatabase } from './database.ts';
 import { type Proof, udidOf } from './load/devices.ts';
 import { type Load, startLoad } from './load/load.ts';
 import { type Figures, measure } from './measure.ts';
-import { inTurn, report } from './rounds.ts';
+import { report } from './report.ts';
+import { inTurn } from './rounds.ts';
 
 /** What all benchmarks of device messages can be told. */
 export interface DeviceBench {
