@@ -6,6 +6,7 @@ import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-ty
 import type { ControlJobAnswer, ControlJobInput, JobAction } from '../server/mdm/jobs/control.ts';
 import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
 import type { PushCertificateUseCases } from '../server/mdm/push-certificates/use-cases.ts';
+import type { CreateUploadAnswer } from '../server/mdm/uploads/create.ts';
 import type { UnenrollInput, UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';
 import type { EventFilter, NumberedEvent } from '../server/model/events.ts';
 import type { Log } from '../server/model/log.ts';
@@ -68,6 +69,10 @@ export interface OpenSealed {
 export interface UseCases extends PushCertificateUseCases, EnrollUseCases, EnrollmentUseCases {
   enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
   unenroll(viewer: Viewer, input: UnenrollInput): Promise<UnenrollResult>;
+  createUpload(
+    viewer: Viewer,
+    input: { readonly idempotencyKey: string | null },
+  ): Promise<CreateUploadAnswer>;
   pushEnrollments(viewer: Viewer, input: PushEnrollmentsInput): Promise<PushEnrollmentsAnswer>;
   controlJob(viewer: Viewer, action: JobAction, input: ControlJobInput): Promise<ControlJobAnswer>;
 }

@@ -25,6 +25,7 @@ import './enrollment-profile.ts';
 import './issued-certificate.ts';
 import './certificate-renewal.ts';
 import './record-enrollment-profile.ts';
+import './upload.ts';
 import './subscriptions.ts';
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';

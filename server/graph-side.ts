@@ -5,7 +5,9 @@ import type { Settings } from './config.ts';
 import type { Events } from './events/open.ts';
 import { createGraphql } from './graphql/graphql.ts';
 import { endpoint } from './graphql/yoga.ts';
+import { isAway } from './device-side.ts';
 import type { Handler } from './http/app.ts';
+import { uploadRoute } from './http/uploads.ts';
 import type { EnrollContext } from './mdm/enroll/enroll-context.ts';
 import { checkInPlace, enrollmentPlace } from './mdm/check-in/store-raw.ts';
 import { enrollUseCases } from './mdm/enroll/use-cases.ts';
@@ -15,6 +17,8 @@ import { pushEnrollments } from './mdm/push/request.ts';
 import { pushCertificateUseCases } from './mdm/push-certificates/use-cases.ts';
 import { commandBodyPlace, resultPlace } from './mdm/queue/deliver.ts';
 import { enqueueCommand } from './mdm/queue/enqueue.ts';
+import { createUpload, uploadPrefix } from './mdm/uploads/create.ts';
+import { receiveUpload } from './mdm/uploads/receive.ts';
 import { unenroll } from './mdm/unenroll/unenroll.ts';
 import type { Metrics } from './model/metrics.ts';
 import { buildPlist } from './protocol/plist/build.ts';
@@ -27,6 +31,8 @@ import { createLists } from './store/read/lists.ts';
 /** What integrators use. */
 export interface GraphSide {
   readonly routes: ReadonlyMap<string, Handler>;
+  /** Each takes every path below its prefix: files go in and out beside the graph. */
+  readonly below: readonly { readonly prefix: string; readonly handle: Handler }[];
   attach(server: Server): void;
   stop(): Promise<void>;
 }
@@ -50,6 +56,7 @@ export function graphSide(parts: {
       unenroll: (viewer, input) => unenroll(ctx, viewer, input),
       pushEnrollments: (viewer, input) => pushEnrollments(ctx, viewer, input),
       controlJob: (viewer, action, input) => controlJob(ctx, viewer, action, input),
+      createUpload: (viewer, input) => createUpload(ctx, viewer, input),
       ...pushCertificateUseCases(ctx),
       ...enrollUseCases(ctx),
       ...enrollmentUseCases(ctx),
@@ -90,8 +97,15 @@ export function graphSide(parts: {
     http.respond = false;
     await graphql.handle(http.req, http.res);
   };
+  const uploads = uploadRoute({
+    access,
+    receive: (viewer, id, chunks) => receiveUpload(ctx, viewer, id, chunks),
+    isUnavailable: isAway,
+    log,
+  });
   return {
     routes: settings.disableApi ? new Map() : new Map([[endpoint, handle]]),
+    below: settings.disableApi ? [] : [{ prefix: uploadPrefix, handle: uploads }],
     attach(server) {
       if (!settings.disableApi) graphql.attach(server);
     },

@@ -272,7 +272,7 @@ async function open(
     ]),
     log,
     async (http) => {
-      const below = [devices.authProxy, enrolment.pages, ...nanomdm.below].find(
+      const below = [devices.authProxy, enrolment.pages, ...graph.below, ...nanomdm.below].find(
         (each) => each !== null && http.path.startsWith(each.prefix),
       );
       await below?.handle(http);

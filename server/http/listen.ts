@@ -9,6 +9,7 @@ import {
   refusingLongHeaders,
   usualHeaderBytes,
 } from './long-headers.ts';
+import { cuttingSlowBodies } from './slow-bodies.ts';
 import { followTls, readTls, type TlsFiles } from './tls.ts';
 
 /** A port that is taken, before there is anything to answer with. */
@@ -45,7 +46,8 @@ export async function listen({ host, port, tls, longUrls, log }: ListenOptions):
   };
   const common = { maxHeaderSize: longUrls ? longHeaderBytes : usualHeaderBytes };
   const pass: RequestListener = (request, response) => handler(request, response);
-  const answer = longUrls ? refusingLongHeaders(pass) : pass;
+  const bounded = cuttingSlowBodies((path) => path.startsWith('/uploads/'), pass);
+  const answer = longUrls ? refusingLongHeaders(bounded) : bounded;
   let stopFollowing = (): void => {};
   let server: Server;
   if (tls === null) {
@@ -62,7 +64,7 @@ export async function listen({ host, port, tls, longUrls, log }: ListenOptions):
   // Proxies and devices keep connections for long; closing one that is being reused is a reset to them.
   server.keepAliveTimeout = 620_000;
   server.headersTimeout = 60_000;
-  server.requestTimeout = 120_000;
+  server.requestTimeout = 0;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(new StartupError(explain(error, host, port), { cause: error }));

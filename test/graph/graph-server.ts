@@ -19,6 +19,7 @@ import type { MdmContext } from '../../server/mdm/context.ts';
 import { pushCertificateUseCases } from '../../server/mdm/push-certificates/use-cases.ts';
 import { enrollUseCases } from '../../server/mdm/enroll/use-cases.ts';
 import { enrollmentUseCases } from '../../server/mdm/enrollments/use-cases.ts';
+import { createUpload } from '../../server/mdm/uploads/create.ts';
 import { unenroll } from '../../server/mdm/unenroll/unenroll.ts';
 import { systemClock } from '../../server/model/clock.ts';
 import { type Log, silentLog } from '../../server/model/log.ts';
@@ -104,6 +105,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     useCases: {
       enqueueCommand: enqueueCommand.bind(null, mdm),
       unenroll: unenroll.bind(null, mdm),
+      createUpload: createUpload.bind(null, mdm),
       pushEnrollments: pushEnrollments.bind(null, mdm),
       controlJob: controlJob.bind(null, mdm),
       ...pushCertificateUseCases(mdm),

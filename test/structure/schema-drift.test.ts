@@ -15,6 +15,7 @@ const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   device_certificate: {
     device_certificate_ending_idx: 'index btree (not_after)',
+    device_certificate_migrated_at_idx: 'index btree (migrated_at)',
   },
   enrollment: {
     enrollment_device_key_idx: 'index btree (device_key)',
@@ -48,6 +49,7 @@ const beyond = {
   partialIndexes: [
     "command_result_unhappy_idx where ((ended <> 'ANSWERED'::text) OR (status <> 'Acknowledged'::text))",
     'device_certificate_ending_idx where ((current_at IS NOT NULL) AND (retired_at IS NULL))',
+    'device_certificate_migrated_at_idx where ((migrated_at IS NOT NULL) AND (retired_at IS NULL))',
     'enrollment_device_key_idx where (device_key IS NOT NULL)',
     'enrollment_invitation_enrollment_key_idx where (enrollment_key IS NOT NULL)',
     'enrollment_serial_number_idx where (serial_number IS NOT NULL)',
@@ -75,6 +77,8 @@ const beyond = {
     'enrollment_tag.tag C',
     'issued_certificate.serial C',
     'issued_certificate.transaction_id C',
+    'migration_record.name C',
+    'migration_record.place C',
     'projection_failure.projection C',
     'projection_lane.projection C',
     'push_certificate.topic C',

@@ -22,6 +22,7 @@ export function argumentsFor({
     'Query.node': `id: ${text(Buffer.from(`PushCertificate:${topic}`).toString('base64'))}`,
     'Query.nodes': `ids: [${text(Buffer.from(`PushCertificate:${topic}`).toString('base64'))}]`,
     'Query.pushCertificate': `topic: ${text(topic)}`,
+    'Query.upload': `uploadId: "00000000-0000-4000-8000-000000000000"`,
   };
 }
 

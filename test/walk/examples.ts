@@ -144,6 +144,7 @@ export const examples: Readonly<Record<string, Example>> = {
     operator: true,
     foreign: 'ForbiddenError',
   },
+  createUpload: { input: () => ({}), foreign: 'OWN' },
   enqueueCommand: {
     input: (_world, { devices: [device], mark }) => ({
       targets: { ids: [device.enrollmentId] },

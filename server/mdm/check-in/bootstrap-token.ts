@@ -26,7 +26,7 @@ export async function setBootstrapToken(
     messageType: 'SetBootstrapToken',
     eventType: 'BootstrapTokenSet',
     data: () => ({ cleared: sealed === null }),
-    effect: (client, device) => writeBootstrapToken(client, device.key, sealed),
+    effect: (client, device) => writeBootstrapToken(client, device.key, sealed, arrival.at),
   });
 }
 

@@ -10,6 +10,7 @@ import {
   deleteOldMessages,
   forgetOldResults,
 } from '../../store/retention.ts';
+import { deleteOldUploads } from '../../store/uploads/uploads.ts';
 
 /** How long things are kept, in seconds; null keeps them for ever. */
 export interface Retention {
@@ -23,7 +24,10 @@ export interface Retention {
  * Raw check-ins live as long as results, which is at least as long as the events that link to them.
  */
 export async function sweep(pool: Pool, keep: Retention, signal: AbortSignal): Promise<void> {
-  const steps: (() => Promise<number>)[] = [() => deleteOldIdempotency(pool)];
+  const steps: (() => Promise<number>)[] = [
+    () => deleteOldIdempotency(pool),
+    () => deleteOldUploads(pool),
+  ];
   const { events, history, results } = keep;
   if (events !== null) steps.push(() => deleteOldEvents(pool, events));
   if (results !== null) {

@@ -117,7 +117,7 @@ export async function promotePendingCertificate(
     name: 'promote-certificate',
     text: `
 with channels as (
-  update enrollment set cert_hash = $2, pending_cert_hash = null, renewing = false
+  update enrollment set cert_hash = $2, pending_cert_hash = null, renewing = false, heard_at = $3
   where key = $1 or device_key = $1
 ), retired as (
   update device_certificate set retired_at = $3

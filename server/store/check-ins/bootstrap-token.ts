@@ -5,11 +5,12 @@ export async function writeBootstrapToken(
   client: PoolClient,
   deviceKey: string,
   sealed: Buffer | null,
+  at: Date,
 ): Promise<void> {
   await client.query({
     name: 'write-bootstrap-token',
-    text: 'update enrollment set bootstrap_token = $2 where key = $1',
-    values: [deviceKey, sealed],
+    text: 'update enrollment set bootstrap_token = $2, heard_at = $3 where key = $1',
+    values: [deviceKey, sealed, at],
   });
 }
 

@@ -30,7 +30,7 @@ export async function disableChannels(
 update enrollment set enabled = false, token_update_tally = 0,
   disabled_reason = case when $2 = 'RE_ENROLLING' and enrolled_at is null
     then 'AWAITING_TOKEN_UPDATE' else $2 end,
-  checked_out_at = case when $2 = 'CHECKED_OUT' then $3 else checked_out_at end
+  checked_out_at = case when $2 = 'CHECKED_OUT' then $3 else checked_out_at end, heard_at = $3
 where key = any($1::bigint[])`,
     values: [keys, reason, at],
   });
@@ -81,7 +81,7 @@ update enrollment set
   device_name = coalesce($4, device_name), model = coalesce($5, model),
   model_name = coalesce($6, model_name), product_name = coalesce($7, product_name),
   os_version = coalesce($8, os_version), build_version = coalesce($9, build_version),
-  imei = coalesce($10, imei), meid = coalesce($11, meid), authenticated_at = $12
+  imei = coalesce($10, imei), meid = coalesce($11, meid), authenticated_at = $12, heard_at = $12
 where key = $1`,
     values: [
       input.key,

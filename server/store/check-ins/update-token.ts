@@ -20,7 +20,7 @@ with before as materialized (
     user_long_name = coalesce($9, e.user_long_name),
     enabled = true, disabled_reason = null,
     token_update_tally = e.token_update_tally + 1,
-    token_updated_at = $10,
+    token_updated_at = $10, heard_at = $10,
     enrolled_at = case when e.enabled then e.enrolled_at else $10 end
   from before
   where e.key = before.key
