@@ -2,6 +2,7 @@ import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { redact } from '../server/catalogue/redact.ts';
 import type { EnrollUseCases } from '../server/mdm/enroll/use-cases.ts';
 import type { EnrollmentUseCases } from '../server/mdm/enrollments/use-cases.ts';
+import type { EscrowKeyUnlockAnswer, EscrowKeyUnlockInput } from '../server/mdm/escrow/unlock.ts';
 import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-types.ts';
 import type { ControlJobAnswer, ControlJobInput, JobAction } from '../server/mdm/jobs/control.ts';
 import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
@@ -68,6 +69,7 @@ export interface OpenSealed {
 /** The writes that the graph offers. They throw the errors of `server/model/errors.ts`. */
 export interface UseCases extends PushCertificateUseCases, EnrollUseCases, EnrollmentUseCases {
   enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
+  escrowKeyUnlock(viewer: Viewer, input: EscrowKeyUnlockInput): Promise<EscrowKeyUnlockAnswer>;
   unenroll(viewer: Viewer, input: UnenrollInput): Promise<UnenrollResult>;
   createUpload(
     viewer: Viewer,

@@ -19,6 +19,7 @@ import './push.ts';
 import './push-certificates.ts';
 import './upload-push-certificate.ts';
 import './push-certificate-request.ts';
+import './escrow-key-unlock.ts';
 import './device-authority.ts';
 import './enrollment-invitation.ts';
 import './enrollment-profile.ts';

@@ -9,6 +9,7 @@ import { isAway } from './device-side.ts';
 import type { Handler } from './http/app.ts';
 import { uploadRoute } from './http/uploads.ts';
 import type { EnrollContext } from './mdm/enroll/enroll-context.ts';
+import { type EscrowContext, escrowKeyUnlock } from './mdm/escrow/unlock.ts';
 import { checkInPlace, enrollmentPlace } from './mdm/check-in/store-raw.ts';
 import { enrollUseCases } from './mdm/enroll/use-cases.ts';
 import { enrollmentUseCases } from './mdm/enrollments/use-cases.ts';
@@ -39,7 +40,7 @@ export interface GraphSide {
 
 /** Puts the graph together: who calls, what they see, what they may do. */
 export function graphSide(parts: {
-  readonly ctx: EnrollContext;
+  readonly ctx: EnrollContext & EscrowContext;
   readonly prisma: PrismaClient;
   readonly events: Events;
   readonly settings: Settings;
@@ -53,6 +54,7 @@ export function graphSide(parts: {
     lists: createLists(ctx.graph),
     useCases: {
       enqueueCommand: (viewer, input) => enqueueCommand(ctx, viewer, input),
+      escrowKeyUnlock: (viewer, input) => escrowKeyUnlock(ctx, viewer, input),
       unenroll: (viewer, input) => unenroll(ctx, viewer, input),
       pushEnrollments: (viewer, input) => pushEnrollments(ctx, viewer, input),
       controlJob: (viewer, action, input) => controlJob(ctx, viewer, action, input),

@@ -2,15 +2,20 @@ import type { Settings } from './config.ts';
 import type { Handler } from './http/app.ts';
 import { behindBasicAuth } from './http/basic-auth.ts';
 import { commandRoutes } from './http/nanomdm/commands.ts';
+import { escrowKeyUnlockRoute } from './http/nanomdm/escrow-key-unlock.ts';
 import { enqueuePrefix, pushPrefix } from './http/nanomdm/ids.ts';
+import { pushCertificateRoute } from './http/nanomdm/push-certificate.ts';
 import { traced } from './http/nanomdm/traced.ts';
 import type { MdmContext } from './mdm/context.ts';
+import { type EscrowContext, escrowKeyUnlock } from './mdm/escrow/unlock.ts';
+import { uploadAnyTopic } from './mdm/push-certificates/any-topic.ts';
 import { enqueueEach } from './mdm/queue/enqueue-each.ts';
 import { StartupError } from './model/errors.ts';
 import type { Metrics } from './model/metrics.ts';
 import { scopes, type Viewer } from './model/viewer.ts';
 import type { PushSide } from './push-side.ts';
 import { packageVersion } from './store/package-root.ts';
+import { findCertificateTerm } from './store/push-certificates/certificates.ts';
 
 /** What NanoMDM's tools use. */
 export interface NanomdmSide {
@@ -43,7 +48,7 @@ export function nanomdmKey({ nanomdmApi, nanomdmApiKey }: Settings): string | nu
 
 /** Puts the NanoMDM-compatible API together, when the settings want it. */
 export function nanomdmSide(
-  ctx: MdmContext,
+  ctx: MdmContext & EscrowContext,
   push: PushSide,
   settings: Settings,
   metrics: Metrics,
@@ -63,6 +68,16 @@ export function nanomdmSide(
     bodyLimit: settings.graphqlBodyLimit,
     log: ctx.log,
   });
+  const pushCertificate = pushCertificateRoute({
+    upload: (pem) => uploadAnyTopic(ctx, nanomdmViewer, pem),
+    find: (topic) => findCertificateTerm(ctx.graph, topic),
+    log: ctx.log,
+  });
+  const unlock = escrowKeyUnlockRoute({
+    unlock: (topic, device) =>
+      escrowKeyUnlock(ctx, nanomdmViewer, { topic, unlock: device, idempotencyKey: null }),
+    log: ctx.log,
+  });
   const pushHandler = open('push', commands.push);
   const enqueueHandler = open('enqueue', commands.enqueue);
   return {
@@ -70,6 +85,8 @@ export function nanomdmSide(
       // NanoMDM sends a client to the path with a slash; nobody is there either.
       [pushPrefix.slice(0, -1), pushHandler],
       [enqueuePrefix.slice(0, -1), enqueueHandler],
+      ['/v1/pushcert', open('pushcert', pushCertificate)],
+      ['/v1/escrowkeyunlock', open('escrowkeyunlock', unlock)],
       [
         '/version',
         (http) => {

@@ -1,4 +1,5 @@
 import { createApns } from './apns/client.ts';
+import type { Route } from './apns/connect.ts';
 import { proxyFromEnvironment } from './apns/proxy.ts';
 import type { Settings } from './config.ts';
 import { startJobs } from './jobs/runner.ts';
@@ -31,6 +32,22 @@ export interface PushSide {
   stop(): Promise<void>;
 }
 
+/** Where Activation Locks are lifted: Apple's service, unless the settings name another. */
+export function escrowRoute(settings: Settings): Route {
+  const url = settings.escrowUrl ?? appleEscrow;
+  const ca = trustedThere(settings);
+  return { url, ...(ca !== null && { ca }), proxy: proxyFromEnvironment(url, process.env) };
+}
+
+const appleEscrow = new URL(
+  'https://deviceservices-external.apple.com/deviceservicesworkers/escrowKeyUnlock',
+);
+
+function trustedThere({ apnsCa }: Settings): string | null {
+  const all = apnsCa.flatMap(({ certificates }) => certificates.map((one) => one.toString()));
+  return all.length === 0 ? null : all.join('\n');
+}
+
 /** Puts together what wakes devices. */
 export function pushSide(ctx: MdmContext, settings: Settings, metrics: Metrics): PushSide {
   const { clock, log } = ctx;
@@ -39,11 +56,11 @@ export function pushSide(ctx: MdmContext, settings: Settings, metrics: Metrics):
     (topic, version, reason) => stopTopic(ctx, topic, version, reason),
     log,
   );
-  const ca = settings.apnsCa.flatMap((bundle) => bundle.certificates.map((one) => one.toString()));
+  const ca = trustedThere(settings);
   const apnsUrl = settings.apnsUrl ?? undefined;
   const apns = createApns({
     ...(apnsUrl !== undefined && { url: apnsUrl }),
-    ...(ca.length > 0 && { ca: ca.join('\n') }),
+    ...(ca !== null && { ca }),
     proxy: proxyFromEnvironment(apnsUrl ?? new URL('https://api.push.apple.com'), process.env),
     certificateFor: (topic) => identities.of(topic),
     clock,

@@ -26,7 +26,7 @@ import type { Log } from './model/log.ts';
 import { nanomdmKey, nanomdmSide } from './nanomdm-side.ts';
 import type { PrometheusMetrics } from './observe/metrics.ts';
 import { projectionSide } from './projection-side.ts';
-import { pushSide } from './push-side.ts';
+import { escrowRoute, pushSide } from './push-side.ts';
 import { openPrisma } from './prisma.ts';
 import type { Keyring } from './secrets/keyring.ts';
 import { type Stop, shutDown } from './shutdown.ts';
@@ -205,7 +205,8 @@ async function open(
   const projector = await projectionSide(ctx, wakeUps, metrics);
   stops.unshift({ name: 'projections', timeout: 10_000, stop: () => projector.stop() });
   const prisma = openPrisma(database.graph);
-  const graph = graphSide({ ctx, prisma, events, settings, metrics });
+  const withEscrow = { ...ctx, escrow: escrowRoute(settings) };
+  const graph = graphSide({ ctx: withEscrow, prisma, events, settings, metrics });
   const retention = {
     events: inSeconds(settings.eventRetention),
     history: inSeconds(settings.historyRetention),
@@ -237,7 +238,7 @@ async function open(
 
   let stopping = false;
   const devices = deviceSide(ctx, settings, metrics);
-  const nanomdm = nanomdmSide(ctx, push, settings, metrics);
+  const nanomdm = nanomdmSide(withEscrow, push, settings, metrics);
   const app = createApp(
     new Map([
       ...devices.routes,

@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto';
 import { DatabaseError, type PoolClient } from 'pg';
 import { ConflictError } from '../model/errors.ts';
 import type { Viewer } from '../model/viewer.ts';
-import { claimIdempotencyKey, storeIdempotentAnswer } from '../store/idempotency.ts';
+import {
+  claimIdempotencyKey,
+  type IdempotencyKey,
+  storeIdempotentAnswer,
+} from '../store/idempotency.ts';
 
 /** JSON with sorted keys, so that equal inputs hash equally however they were written. */
 export function canonicalJson(value: unknown): string {
@@ -18,26 +22,49 @@ export function inputHash(value: unknown): Buffer {
   return createHash('sha256').update(canonicalJson(value)).digest();
 }
 
+/** A request that an idempotency key may stand for. */
+export interface OnceRequest {
+  readonly viewer: Viewer;
+  readonly mutation: string;
+  /** Null: the caller gave none. */
+  readonly key: string | null;
+  /** What the key stands for, without the key itself; JSON values. */
+  readonly input: unknown;
+}
+
 /**
  * Does a mutation's work once for each idempotency key: a repeat gets the first answer.
- * @param input what the key stands for, without the key itself; JSON values
  * @param run the work; its answer must survive JSON, and a throw leaves the key free
  * @throws {ConflictError} the key was used with other input (`IDEMPOTENCY_KEY_REUSED`), or its first
  * request still runs (`IN_PROGRESS`)
  */
 export async function once<Answer>(
   client: PoolClient,
-  request: {
-    readonly viewer: Viewer;
-    readonly mutation: string;
-    readonly key: string | null;
-    readonly input: unknown;
-  },
+  request: OnceRequest,
   run: () => Promise<Answer>,
   read: (stored: unknown) => Answer,
 ): Promise<{ readonly answer: Answer; readonly replayed: boolean }> {
   if (request.key === null) return { answer: await run(), replayed: false };
-  const key = {
+  const { key, earlier } = await claimKey(client, { ...request, key: request.key });
+  if (earlier !== null) return { answer: read(earlier.answer), replayed: true };
+  const answer = await run();
+  await storeIdempotentAnswer(client, key, answer);
+  return { answer, replayed: false };
+}
+
+/**
+ * Claims a request's key in the caller's transaction.
+ * @returns as `earlier` the answer of the request that had it before, null when there was none
+ * @throws {ConflictError} as `once`
+ */
+export async function claimKey(
+  client: PoolClient,
+  request: OnceRequest & { readonly key: string },
+): Promise<{
+  readonly key: IdempotencyKey;
+  readonly earlier: { readonly answer: unknown } | null;
+}> {
+  const key: IdempotencyKey = {
     caller: request.viewer.tokenId ?? request.viewer.actor,
     mutation: request.mutation,
     key: request.key,
@@ -56,17 +83,12 @@ export async function once<Answer>(
     throw error;
   });
   await client.query('set local lock_timeout to default');
-  if (earlier === null) {
-    const answer = await run();
-    await storeIdempotentAnswer(client, key, answer);
-    return { answer, replayed: false };
-  }
-  if (!earlier.inputSha256.equals(key.inputSha256)) {
+  if (earlier !== null && !earlier.inputSha256.equals(key.inputSha256)) {
     throw new ConflictError(
       'IDEMPOTENCY_KEY_REUSED',
       'This idempotencyKey was used with other input; use a new key for a new request.',
       ['input', 'idempotencyKey'],
     );
   }
-  return { answer: read(earlier.answer), replayed: true };
+  return { key, earlier };
 }

@@ -51,3 +51,11 @@ export async function storeIdempotentAnswer(
     [key.caller, key.mutation, key.key, JSON.stringify(answer)],
   );
 }
+
+/** Lets a key go whose request has changed nothing. */
+export async function freeIdempotencyKey(client: PoolClient, key: IdempotencyKey): Promise<void> {
+  await client.query(
+    `delete from idempotent_request where caller = $1 and mutation = $2 and idempotency_key = $3`,
+    [key.caller, key.mutation, key.key],
+  );
+}

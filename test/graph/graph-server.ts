@@ -16,6 +16,7 @@ import { pushEnrollments } from '../../server/mdm/push/request.ts';
 import { resultPlace, commandBodyPlace } from '../../server/mdm/queue/deliver.ts';
 import { enqueueCommand } from '../../server/mdm/queue/enqueue.ts';
 import type { MdmContext } from '../../server/mdm/context.ts';
+import { escrowKeyUnlock } from '../../server/mdm/escrow/unlock.ts';
 import { pushCertificateUseCases } from '../../server/mdm/push-certificates/use-cases.ts';
 import { enrollUseCases } from '../../server/mdm/enroll/use-cases.ts';
 import { enrollmentUseCases } from '../../server/mdm/enrollments/use-cases.ts';
@@ -104,6 +105,10 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     plist: { parse: parsePlist, build: buildPlist },
     useCases: {
       enqueueCommand: enqueueCommand.bind(null, mdm),
+      escrowKeyUnlock: escrowKeyUnlock.bind(null, {
+        ...mdm,
+        escrow: { url: new URL('https://localhost:1/') },
+      }),
       unenroll: unenroll.bind(null, mdm),
       createUpload: createUpload.bind(null, mdm),
       pushEnrollments: pushEnrollments.bind(null, mdm),

@@ -1,3 +1,7 @@
+import {
+  type EscrowStandIn,
+  startEscrowStandIn,
+} from '../../clients/simulator/apns/escrow-stand-in.ts';
 import { type Apple, startApple } from '../push/apple.ts';
 import { type PushServer, startPushServer } from '../push/push-server.ts';
 import type { TestServerOptions } from '../harness/server.ts';
@@ -14,6 +18,7 @@ export interface ApiAnswer {
 
 export interface NanomdmServer extends PushServer {
   readonly apple: Apple;
+  readonly escrow: EscrowStandIn;
   /** Calls the API as NanoMDM's tools do. */
   call(path: string, options?: CallOptions): Promise<ApiAnswer>;
 }
@@ -34,14 +39,19 @@ export function basic(user: string, password: string): string {
 /** The whole server with the API open and a push certificate of the usual topic. */
 export async function startNanomdmServer(options: TestServerOptions = {}): Promise<NanomdmServer> {
   const apple = await startApple();
+  const escrow = await startEscrowStandIn(apple.authority);
   const server = await startPushServer(apple, {
     ...options,
-    flags: ['--nanomdm-api', '--nanomdm-api-key', apiKey, ...(options.flags ?? [])],
+    flags: [
+      ...['--nanomdm-api', '--nanomdm-api-key', apiKey, '--escrow-url', escrow.url.href],
+      ...(options.flags ?? []),
+    ],
   });
   await server.certify();
   return {
     ...server,
     apple,
+    escrow,
     async call(path, { method = 'PUT', body, authorization = basic('nanomdm', apiKey) } = {}) {
       const response = await fetch(`${server.url}${path}`, {
         method,
@@ -52,6 +62,7 @@ export async function startNanomdmServer(options: TestServerOptions = {}): Promi
     },
     async stop() {
       await server.stop();
+      await escrow.close();
       await apple.close();
     },
   };

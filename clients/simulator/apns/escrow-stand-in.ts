@@ -66,6 +66,7 @@ export async function startEscrowStandIn(authority: Authority): Promise<EscrowSt
     requests,
     answer: { status: 200, body: '{"code":"200"}' },
     async close() {
+      if (!server.listening) return;
       server.close();
       server.closeAllConnections();
       await once(server, 'close');

@@ -1,4 +1,4 @@
-import type { PoolClient } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { TenantId } from '../../model/viewer.ts';
 
 /** A push certificate to be stored under its topic. */
@@ -92,4 +92,25 @@ export async function topicsInUse(
     [tenant],
   );
   return rows;
+}
+
+/** Until when a topic's certificate lasts; null when there is none. */
+export async function findCertificateTerm(
+  pool: Pool,
+  topic: string,
+): Promise<{ readonly topic: string; readonly notAfter: Date } | null> {
+  const { rows } = await pool.query<{ topic: string; notAfter: Date }>(
+    'select topic, not_after as "notAfter" from push_certificate where topic = $1',
+    [topic],
+  );
+  return rows[0] ?? null;
+}
+
+/** The tenant that a topic's certificate belongs to; null when there is none. */
+export async function tenantOfCertificate(pool: Pool, topic: string): Promise<TenantId | null> {
+  const { rows } = await pool.query<{ tenant_id: number }>(
+    'select tenant_id from push_certificate where topic = $1',
+    [topic],
+  );
+  return rows[0]?.tenant_id ?? null;
 }
