@@ -154,6 +154,16 @@ export const examples: Readonly<Record<string, Example>> = {
   pushEnrollments: {
     input: (_world, { devices: [device] }) => ({ targets: { ids: [device.enrollmentId] } }),
   },
+  escrowKeyUnlock: {
+    input: (_world, { topic, mark }) => ({
+      topic,
+      serialNumber: 'C01',
+      productType: 'iPad8,1',
+      organizationName: mark,
+      guid: 'guid',
+      escrowKey: `key of ${mark}`,
+    }),
+  },
   cancelJob: { input: async (...of) => ({ jobId: await aJob(...of, 'PAUSED') }) },
   pauseJob: { input: async (...of) => ({ jobId: await aJob(...of, 'RUNNING') }) },
   resumeJob: { input: async (...of) => ({ jobId: await aJob(...of, 'PAUSED') }) },

@@ -1,3 +1,4 @@
+import { startEscrowStandIn } from '../../clients/simulator/apns/escrow-stand-in.ts';
 import { deviceFacts } from '../../clients/simulator/facts.ts';
 import { fetchProfile } from '../../clients/simulator/enroll.ts';
 import { enrolByScep } from '../../clients/simulator/scep.ts';
@@ -52,7 +53,10 @@ export const operator = adminToken;
 
 export async function startWorld(): Promise<World> {
   const apple = await startApple();
-  const server = await startEnrollServer({ flags: apple.flags });
+  const escrow = await startEscrowStandIn(apple.authority);
+  const server = await startEnrollServer({
+    flags: [...apple.flags, '--escrow-url', escrow.url.href],
+  });
   const { graph: pool } = server.store.database;
   const askAnyway: World['askAnyway'] = (token, query, variables = {}) =>
     askText(server.graph, token, query, variables);
@@ -74,6 +78,7 @@ export async function startWorld(): Promise<World> {
     sql: async (text, values = []) => (await pool.query(text, [...values])).rows,
     async stop() {
       await server.stop();
+      await escrow.close();
       await apple.close();
     },
   };
