@@ -37,11 +37,11 @@ describe('lifting an Activation Lock by an escrow key', () => {
     const { escrowKeyUnlock: refused } = await server.ask(unlock, { input });
     expect(refused).toMatchObject({ unlocked: false, status: 409, body: '{"code":"NOT_LOCKED"}' });
     expect(server.escrow.requests.slice(before)).toMatchObject(
-      Array(2).fill({
+      Array.from({ length: 2 }, () => ({
         topic,
         query: { serial: 'C01', productType: 'iPad8,1', imei: '35 1' },
         form: { orgName: 'Ex & Co', guid: 'guid', escrowKey },
-      }),
+      })),
     );
   });
 
