@@ -1,6 +1,3 @@
-/** Inputs of mutations that take no key, because doing them twice changes nothing. */
-export const inputsWithoutKey: ReadonlySet<string> = new Set(['JobInput']);
-
 /** What a mutation is sent with. */
 export interface Keyed {
   readonly variables: Readonly<Record<string, unknown>>;
@@ -21,7 +18,7 @@ export function withKeys(text: string, variables: Readonly<Record<string, unknow
   }
   for (const [, name = ''] of text.matchAll(/\binput\s*:\s*\$(\w+)/g)) {
     const input = keyed[name];
-    if (inputsWithoutKey.has(typeOf(text, name)) || !isObject(input)) continue;
+    if (!isObject(input)) continue;
     keyed[name] = { ...input, idempotencyKey: input['idempotencyKey'] ?? newKey() };
     found += 1;
   }
@@ -32,10 +29,6 @@ export function withKeys(text: string, variables: Readonly<Record<string, unknow
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-function typeOf(text: string, variable: string): string {
-  return new RegExp(`\\$${variable}\\s*:\\s*(\\w+)`).exec(text)?.[1] ?? '';
 }
 
 /** Each mutation takes one `input`. */
