@@ -49,7 +49,7 @@ function scripted(...answers: (() => Response)[]) {
     transport: 'sse',
     retry,
     async fetch(_url, init) {
-      sent.push(JSON.parse(String(init?.body)));
+      sent.push(JSON.parse(init?.body as string));
       const answer = answers.shift();
       if (!answer) throw new Error('nobody answers');
       return answer();
