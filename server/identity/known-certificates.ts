@@ -25,6 +25,8 @@ export interface KnownCertificates {
    * @throws {Refusal} 400 `bad-certificate`, `untrusted`, `expired`, `not-yet-valid`, `bad-key-usage`
    */
   trusted(der: Buffer, extra: readonly Buffer[], at: Date): KnownCertificate;
+  /** Reads a certificate without judging it. @throws {BerError} it is none */
+  read(der: Buffer): Certificate;
 }
 
 interface Entry extends KnownCertificate {
@@ -46,9 +48,12 @@ export function createKnownCertificates(options: {
 }): KnownCertificates {
   const entries = createLru<string, Entry>(options.cacheSize);
   return {
+    read(der) {
+      return entries.get(hashOf(der).toString('latin1'))?.certificate ?? readCertificate(der);
+    },
     trusted(der, extra, at) {
       const trust = options.trust();
-      const sha256 = createHash('sha256').update(der).digest();
+      const sha256 = hashOf(der);
       const key = sha256.toString('latin1');
       const known = entries.get(key);
       if (known?.trust === trust && known.validFrom <= at && at <= known.validTo) return known;
@@ -57,6 +62,10 @@ export function createKnownCertificates(options: {
       return entry;
     },
   };
+}
+
+function hashOf(der: Buffer): Buffer {
+  return createHash('sha256').update(der).digest();
 }
 
 function judge(

@@ -3,7 +3,6 @@ import type { Metrics } from '../model/metrics.ts';
 import { noMetrics } from '../model/metrics.ts';
 import { Refusal } from '../model/refusal.ts';
 import { BerError } from '../protocol/cms/ber.ts';
-import { readCertificate } from '../protocol/cms/certificate.ts';
 import type { SignedData, SignerId } from '../protocol/cms/signed-data.ts';
 import { parseSignedData } from '../protocol/cms/signed-data.ts';
 import type { SignatureVerdict } from '../protocol/cms/verify.ts';
@@ -51,7 +50,7 @@ export function createSignatureVerifier(options: {
   );
   const check: SignatureVerifier = (header, body, at) => {
     const signed = signedDataIn(header);
-    const signer = signerAmong(signed);
+    const signer = signerAmong(signed, certificates);
     const others = signed.certificates.filter((each) => each !== signer);
     const { certificate, publicKey, verified } = certificates.trusted(signer, others, at);
     const { notBefore, notAfter } = certificate;
@@ -98,17 +97,17 @@ function signedDataIn(header: string | undefined): SignedData {
 }
 
 /** The signer's certificate among those in the signature. */
-function signerAmong(signed: SignedData): Buffer {
-  const found = signed.certificates.find((der) => isNamedBy(signed.signerId, der));
+function signerAmong(signed: SignedData, known: KnownCertificates): Buffer {
+  const found = signed.certificates.find((der) => isNamedBy(signed.signerId, der, known));
   if (found === undefined) {
     throw new Refusal(400, 'missing-certificate', "The signature lacks its signer's certificate.");
   }
   return found;
 }
 
-function isNamedBy(signer: SignerId, der: Buffer): boolean {
+function isNamedBy(signer: SignerId, der: Buffer, known: KnownCertificates): boolean {
   try {
-    const { issuerDer, serial, subjectKeyId } = readCertificate(der);
+    const { issuerDer, serial, subjectKeyId } = known.read(der);
     return 'serial' in signer
       ? serial.equals(signer.serial) && issuerDer.equals(signer.issuer)
       : (subjectKeyId?.equals(signer.subjectKeyId) ?? false);

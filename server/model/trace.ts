@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
+import { randomPiece } from './random.ts';
 
 const current = new AsyncLocalStorage<string>();
 
 /** A new trace id: 32 hex digits, as W3C Trace Context has them. */
 export function newTraceId(): string {
-  return randomBytes(16).toString('hex');
+  return randomPiece(16).toString('hex');
 }
 
 /** Takes the trace id out of a `traceparent` header, or makes one (W3C Trace Context, §3.2). */

@@ -26,19 +26,18 @@ export function createMetrics(): PrometheusMetrics {
     text: () => registry.metrics(),
     counter(name, help, labelNames = []) {
       return remember(counters, name, () => {
-        const bound = bounded(labelNames);
         const counter = new Counter({
           name,
           help,
           labelNames: [...labelNames],
           registers: [registry],
         });
-        return (labels = {}, by = 1) => counter.inc(bound(labels), by);
+        const series = bounded(labelNames, (labels) => counter.labels(labels));
+        return (labels = {}, by = 1) => series(labels).inc(by);
       });
     },
     histogram(name, help, labelNames = [], buckets) {
       return remember(histograms, name, () => {
-        const bound = bounded(labelNames);
         const histogram = new Histogram({
           name,
           help,
@@ -46,7 +45,8 @@ export function createMetrics(): PrometheusMetrics {
           registers: [registry],
           ...(buckets ? { buckets: [...buckets] } : {}),
         });
-        return (value, labels = {}) => histogram.observe(bound(labels), value);
+        const series = bounded(labelNames, (labels) => histogram.labels(labels));
+        return (value, labels = {}) => series(labels).observe(value);
       });
     },
     gauge(name, help, read) {
@@ -70,16 +70,27 @@ function remember<T>(known: Map<string, T>, name: string, make: () => T): T {
   return found;
 }
 
-/** Keeps the number of series in bounds, whatever a caller puts into a label: memory is bounded too. */
-function bounded(names: readonly string[]): (labels: Labels) => Record<string, string> {
-  const seen = new Set<string>();
+/**
+ * Finds the series of a combination of labels, made when it first comes: looking it up is all that
+ * counting costs. Their number is bounded, whatever a caller puts into a label: memory is bounded too.
+ */
+function bounded<Series>(
+  names: readonly string[],
+  make: (labels: Record<string, string>) => Series,
+): (labels: Labels) => Series {
+  const known = new Map<string, Series>();
+  let other: Series | undefined;
   return (labels) => {
     const values = names.map((name) => labels[name] ?? '');
-    const series = JSON.stringify(values);
-    if (!seen.has(series)) {
-      if (seen.size >= mostSeries) return Object.fromEntries(names.map((name) => [name, 'other']));
-      seen.add(series);
+    const key = values.length === 1 ? (values[0] ?? '') : JSON.stringify(values);
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    if (known.size >= mostSeries) {
+      other ??= make(Object.fromEntries(names.map((name) => [name, 'other'])));
+      return other;
     }
-    return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']));
+    const made = make(Object.fromEntries(names.map((name, index) => [name, values[index] ?? ''])));
+    known.set(key, made);
+    return made;
   };
 }

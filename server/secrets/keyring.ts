@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import { randomPiece } from '../model/random.ts';
 
 /**
  * Where a sealed value lives. It opens only there: a value copied to another row or column is refused
@@ -89,7 +90,7 @@ export function createKeyring(secrets: readonly Uint8Array[]): Keyring {
     keyId: sealing.id.toString('hex'),
     keyIds: [...keys.keys()],
     seal(place, plain) {
-      const nonce = randomBytes(nonceBytes);
+      const nonce = randomPiece(nonceBytes);
       const head = Buffer.concat([Buffer.of(version), sealing.id, nonce]);
       const cipher = createCipheriv('aes-256-gcm', derive(sealing, nonce), gcmNonce(nonce));
       cipher.setAAD(associated(head, place));
