@@ -32,6 +32,8 @@ export interface WriteBehindOptions {
   readonly capacity?: number;
   /** Keys noted at most while the database is away; beyond it new ones are dropped. @default 1000000 */
   readonly limit?: number;
+  /** Keys in one statement at most: after an outage there may be a million. @default 50000 */
+  readonly atOnce?: number;
 }
 
 /**
@@ -40,11 +42,14 @@ export interface WriteBehindOptions {
  */
 export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
   const { clock, log, what, interval = 5_000, capacity = 10_000, limit = 1_000_000 } = options;
+  const { atOnce = 50_000 } = options;
   let times = new Map<string, Date>();
   let beingWritten: ReadonlyMap<string, Date> = new Map();
   let running: Promise<void> | null = null;
   let cancelTimer: (() => void) | null = null;
   let stopped = false;
+  /** The last write failed: until one succeeds only the timer tries again, not each further note. */
+  let failing = false;
 
   function schedule(): void {
     if (cancelTimer !== null || stopped) return;
@@ -61,25 +66,49 @@ export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
     if (counts) times.set(key, at);
   }
 
-  async function write(batch: Map<string, Date>): Promise<void> {
+  /** Takes out what is noted, the oldest notes first. */
+  function take(): Map<string, Date> {
+    const batch = times;
+    times = new Map();
+    if (batch.size > atOnce) {
+      let place = 0;
+      for (const [key, at] of batch) {
+        if (place++ < atOnce) continue;
+        batch.delete(key);
+        times.set(key, at);
+      }
+    }
+    return batch;
+  }
+
+  /** @returns whether it was written */
+  async function write(batch: Map<string, Date>): Promise<boolean> {
+    beingWritten = batch;
     try {
       await options.flush(batch);
+      failing = false;
     } catch (error) {
+      failing = true;
       for (const [key, at] of batch) keep(key, at);
       log.warn({ err: error, count: batch.size }, `${what} could not be written; kept`);
-      schedule();
+    } finally {
+      beingWritten = new Map();
+    }
+    return !failing;
+  }
+
+  /** Writes what is noted now; what is noted meanwhile has its own turn. */
+  async function writeAll(): Promise<void> {
+    for (let left = times.size; left > 0 && times.size > 0; left -= atOnce) {
+      if (!(await write(take()))) return;
     }
   }
 
   async function flush(): Promise<void> {
     if (running !== null) await running;
     if (times.size === 0 || running !== null) return running ?? undefined;
-    const batch = times;
-    times = new Map();
-    beingWritten = batch;
-    running = write(batch).finally(() => {
+    running = writeAll().finally(() => {
       running = null;
-      beingWritten = new Map();
       if (times.size > 0) schedule();
     });
     await running;
@@ -88,7 +117,7 @@ export function createWriteBehind(options: WriteBehindOptions): WriteBehind {
   return {
     note(key, at) {
       keep(key, at);
-      if (times.size >= capacity && running === null && times.size < limit) void flush();
+      if (times.size >= capacity && running === null && !failing) void flush();
       else schedule();
     },
     noted: (key) => beingWritten.get(key) ?? times.get(key),
