@@ -10,7 +10,7 @@ import { linkCommand, linkEnrollment } from './load.ts';
 import { connectionOf, cursorCodec, parseKey, stretchOf } from './page.ts';
 import { maskedDecoded, shownDecoded, shownResult } from './raw.ts';
 import { targetEnding, targetEndingOf } from './target-ending.ts';
-import type { TargetState } from '../server/store/read/target-state.ts';
+import type { TargetState } from '../server/model/targets.ts';
 import { TargetStateEnum, wantedStates } from './target-state.ts';
 
 /** One step of why a device could not do what it was told. */

@@ -1,7 +1,7 @@
 import type { TargetRow } from '../server/store/read/command-targets.ts';
 import { emptyPage, type Page, type Stretch } from '../server/store/read/keyset.ts';
 import { type ResultKey, type ResultRow, resultKey } from '../server/store/read/results.ts';
-import type { TargetState } from '../server/store/read/target-state.ts';
+import type { TargetState } from '../server/model/targets.ts';
 import { batched } from './batch.ts';
 import { builder } from './builder.ts';
 import { Command } from './command.ts';

@@ -1,7 +1,7 @@
 import { ValidationError } from '../server/model/errors.ts';
 import type { Viewer } from '../server/model/viewer.ts';
 import { builder } from './builder.ts';
-import { ofTenant } from './load.ts';
+import { linkCommand, ofTenant } from './load.ts';
 import { shownBody } from './raw.ts';
 
 /** Command UUIDs are unique within a tenant, so the global id names both. */
@@ -60,6 +60,13 @@ export const Command = builder.prismaNode('Command', {
     }),
     targetCount: t.exposeInt('targetCount', {
       description: 'For how many enrolments it was queued.',
+    }),
+    retryOf: t.prismaField({
+      type: 'Command',
+      nullable: true,
+      description: 'The command whose failed targets this one was made for.',
+      select: { retryOf: true },
+      resolve: (query, { retryOf }, _args, context) => linkCommand(context, retryOf, query),
     }),
     createdBy: t.exposeString('createdBy', {
       description: 'Who made it, such as `token:<name>`.',

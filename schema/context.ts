@@ -8,6 +8,7 @@ import type { ControlJobAnswer, ControlJobInput, JobAction } from '../server/mdm
 import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
 import type { PushCertificateUseCases } from '../server/mdm/push-certificates/use-cases.ts';
 import type { CreateUploadAnswer } from '../server/mdm/uploads/create.ts';
+import type { QueueUseCases } from '../server/mdm/queue/use-cases.ts';
 import type { UnenrollInput, UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';
 import type { EventFilter, NumberedEvent } from '../server/model/events.ts';
 import type { Log } from '../server/model/log.ts';
@@ -67,7 +68,11 @@ export interface OpenSealed {
 }
 
 /** The writes that the graph offers. They throw the errors of `server/model/errors.ts`. */
-export interface UseCases extends PushCertificateUseCases, EnrollUseCases, EnrollmentUseCases {
+export interface UseCases
+  extends PushCertificateUseCases,
+    EnrollUseCases,
+    EnrollmentUseCases,
+    QueueUseCases {
   enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
   escrowKeyUnlock(viewer: Viewer, input: EscrowKeyUnlockInput): Promise<EscrowKeyUnlockAnswer>;
   unenroll(viewer: Viewer, input: UnenrollInput): Promise<UnenrollResult>;

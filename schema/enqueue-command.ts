@@ -49,6 +49,13 @@ const EnqueueCommandInput = builder.inputType('EnqueueCommandInput', {
       defaultValue: true,
       description: 'Push to the targets, so that they come for it at once.',
     }),
+    force: t.boolean({
+      required: true,
+      defaultValue: false,
+      description:
+        'For commands that wipe, lock, un-enrol or shut people out: queue it also where one of its type ' +
+        'waits already. Otherwise such targets are refused with ALREADY_PENDING.',
+    }),
     priority: t.int({
       required: true,
       defaultValue: 0,
@@ -89,8 +96,8 @@ const refusedCursor = cursorCodec<number>(
   },
 );
 
-const EnqueueCommandPayload = builder.objectRef<EnqueueAnswer>('EnqueueCommandPayload').implement({
-  description: 'What was done, or with `validateOnly` what would be.',
+const EnqueuePayload = builder.interfaceRef<EnqueueAnswer>('EnqueuePayload').implement({
+  description: 'What was queued, or with `validateOnly` what would be.',
   fields: (t) => ({
     command: t.prismaField({
       type: Command,
@@ -132,10 +139,15 @@ const EnqueueCommandPayload = builder.objectRef<EnqueueAnswer>('EnqueueCommandPa
       { name: 'EnrollmentConnection', description: 'A page of enrolments of any channel.' },
       { name: 'EnrollmentEdge', description: 'An enrolment in a list, with its position.' },
     ),
+    refusedCount: t.exposeInt('refusedCount', {
+      description: 'How many targets it was not queued for.',
+    }),
     refused: t.connection(
       {
         type: TargetRefused,
-        description: 'The targets that it was not queued for, and why.',
+        description:
+          'The targets that it was not queued for, and why: all ids that were named, and the first 100 ' +
+          'with ALREADY_PENDING. `command.targets` has every one that exists.',
         resolve: ({ refused }, args) => {
           const stretch = stretchOf(args, refusedCursor);
           const places = refused.map((target, place) => ({ target, place }));
@@ -168,6 +180,18 @@ const EnqueueCommandPayload = builder.objectRef<EnqueueAnswer>('EnqueueCommandPa
     validateOnly: t.exposeBoolean('validateOnly', { description: 'Whether nothing was queued.' }),
   }),
 });
+
+const EnqueueCommandPayload = builder.objectRef<EnqueueAnswer>('EnqueueCommandPayload').implement({
+  description: 'What was done, or with `validateOnly` what would be.',
+  interfaces: [EnqueuePayload],
+});
+
+export const RetryCommandPayload = builder
+  .objectRef<EnqueueAnswer>('RetryCommandPayload')
+  .implement({
+    description: 'The new command, or with `validateOnly` what it would be.',
+    interfaces: [EnqueuePayload],
+  });
 
 builder.mutationType({
   description: 'What changes anything. Each answers what can go wrong as a type.',
@@ -206,6 +230,7 @@ builder.mutationField('enqueueCommand', (t) =>
         expectedCount: input.expectedCount ?? null,
         idempotencyKey: input.idempotencyKey ?? null,
         push: input.push,
+        force: input.force,
         timing: {
           priority: input.priority,
           notBefore: input.notBefore ?? null,

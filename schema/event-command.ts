@@ -91,6 +91,26 @@ export const CommandEnded = builder.objectRef<EventItem>(eventTypeName('CommandE
   }),
 });
 
+export const CommandPriorityChanged = builder
+  .objectRef<EventItem>(eventTypeName('CommandPriorityChanged'))
+  .implement({
+    description: 'A command was moved forwards or back in the queues where it waits.',
+    interfaces: [Event],
+    fields: (t) => ({
+      requestType: t.string(requestType),
+      priority: t.int({
+        nullable: true,
+        description: 'Its priority since then; higher goes first.',
+        resolve: intOf('priority'),
+      }),
+      targetCount: t.int({
+        nullable: true,
+        description: 'In how many queues.',
+        resolve: intOf('targetCount'),
+      }),
+    }),
+  });
+
 export const StrayReportReceived = builder
   .objectRef<EventItem>(eventTypeName('StrayReportReceived'))
   .implement({

@@ -13,6 +13,7 @@ import './check-in.ts';
 import './queue.ts';
 import './event.ts';
 import './enqueue-command.ts';
+import './queue-control.ts';
 import './unenroll.ts';
 import './job.ts';
 import './push.ts';

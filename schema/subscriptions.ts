@@ -17,6 +17,7 @@ import {
   CommandEnded,
   CommandEnqueued,
   CommandNotNow,
+  CommandPriorityChanged,
   StrayReportReceived,
 } from './event-command.ts';
 import {
@@ -78,6 +79,7 @@ const EventStreamItem = builder.unionType('EventStreamItem', {
     CommandAnswered,
     CommandNotNow,
     CommandEnded,
+    CommandPriorityChanged,
     StrayReportReceived,
     PushAccepted,
     PushFailed,

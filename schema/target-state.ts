@@ -1,5 +1,5 @@
 import { ValidationError } from '../server/model/errors.ts';
-import type { TargetState } from '../server/store/read/target-state.ts';
+import type { TargetState } from '../server/model/targets.ts';
 import { builder } from './builder.ts';
 
 export const TargetStateEnum = builder.enumType('TargetState', {

@@ -18,6 +18,7 @@ import { pushEnrollments } from './mdm/push/request.ts';
 import { pushCertificateUseCases } from './mdm/push-certificates/use-cases.ts';
 import { commandBodyPlace, resultPlace } from './mdm/queue/deliver.ts';
 import { enqueueCommand } from './mdm/queue/enqueue.ts';
+import { queueUseCases } from './mdm/queue/use-cases.ts';
 import { createUpload, uploadPrefix } from './mdm/uploads/create.ts';
 import { receiveUpload } from './mdm/uploads/receive.ts';
 import { unenroll } from './mdm/unenroll/unenroll.ts';
@@ -62,6 +63,7 @@ export function graphSide(parts: {
       ...pushCertificateUseCases(ctx),
       ...enrollUseCases(ctx),
       ...enrollmentUseCases(ctx),
+      ...queueUseCases(ctx),
     },
     events,
     now: () => clock.now(),

@@ -2,7 +2,7 @@ import { createApns } from './apns/client.ts';
 import type { Route } from './apns/connect.ts';
 import { proxyFromEnvironment } from './apns/proxy.ts';
 import type { Settings } from './config.ts';
-import { startJobs } from './jobs/runner.ts';
+import { type JobKind, startJobs } from './jobs/runner.ts';
 import type { RecurringTask } from './jobs/every.ts';
 import type { MdmContext } from './mdm/context.ts';
 import { startDuePushes } from './mdm/push/due.ts';
@@ -10,6 +10,7 @@ import { createPushIdentities } from './mdm/push/identities.ts';
 import type { PushContext } from './mdm/push/push-context.ts';
 import { type PushedNow, pushNow, wakeNow } from './mdm/push/push-now.ts';
 import { runPushJob } from './mdm/push/push-job.ts';
+import { queueJobKinds, runQueueJob } from './mdm/queue/bulk-work.ts';
 import { pushJobKind } from './mdm/push/push-job-input.ts';
 import { pushSweep, sweepEvery } from './mdm/push/sweep.ts';
 import { loadPushIdentity, stopTopic } from './mdm/push-certificates/identity.ts';
@@ -68,7 +69,9 @@ export function pushSide(ctx: MdmContext, settings: Settings, metrics: Metrics):
     metrics,
   });
   const push: MdmContext & PushContext = { ...ctx, apns, random: Math.random, identities };
-  const jobs = startJobs(ctx.graph, new Map([[pushJobKind, (job) => runPushJob(push, job)]]), {
+  const jobKinds = new Map<string, JobKind>([[pushJobKind, (job) => runPushJob(push, job)]]);
+  for (const kind of queueJobKinds) jobKinds.set(kind, (job) => runQueueJob(ctx, job));
+  const jobs = startJobs(ctx.graph, jobKinds, {
     clock,
     log,
     committed: ctx.committed,

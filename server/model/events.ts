@@ -24,6 +24,7 @@ export const eventTypes = [
   'CommandAnswered',
   'CommandNotNow',
   'CommandEnded',
+  'CommandPriorityChanged',
   'StrayReportReceived',
   'PushAccepted',
   'PushFailed',

@@ -30,5 +30,29 @@ export type Channels = 'DEVICE' | 'USER' | 'ALL';
 /** What a bulk mutation works on. "All" has to be said; it is never the meaning of an empty filter. */
 export type Targets =
   | { readonly ids: readonly string[] }
-  | { readonly filter: EnrollmentFilter; readonly channels: Channels }
+  | {
+      readonly filter: EnrollmentFilter;
+      readonly channels: Channels;
+      /** Only those at which this command ended so. */
+      readonly failedOf?: { readonly commandKey: string; readonly states: readonly FailedState[] };
+    }
   | { readonly all: true; readonly channels: Channels };
+
+/** How one target of a command stands. */
+export const targetStates = [
+  'PENDING',
+  'NOT_NOW',
+  'ACKNOWLEDGED',
+  'ERROR',
+  'REFUSED',
+  'CANCELLED',
+  'CLEARED',
+  'EXPIRED',
+  'UNENROLLED',
+  'RE_ENROLLED',
+] as const;
+
+export type TargetState = (typeof targetStates)[number];
+
+/** States of targets that a command can be sent to once more. */
+export type FailedState = Exclude<TargetState, 'PENDING' | 'NOT_NOW' | 'ACKNOWLEDGED'>;

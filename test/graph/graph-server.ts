@@ -15,6 +15,7 @@ import { controlJob } from '../../server/mdm/jobs/control.ts';
 import { pushEnrollments } from '../../server/mdm/push/request.ts';
 import { resultPlace, commandBodyPlace } from '../../server/mdm/queue/deliver.ts';
 import { enqueueCommand } from '../../server/mdm/queue/enqueue.ts';
+import { queueUseCases } from '../../server/mdm/queue/use-cases.ts';
 import type { MdmContext } from '../../server/mdm/context.ts';
 import { escrowKeyUnlock } from '../../server/mdm/escrow/unlock.ts';
 import { pushCertificateUseCases } from '../../server/mdm/push-certificates/use-cases.ts';
@@ -115,6 +116,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
       controlJob: controlJob.bind(null, mdm),
       ...pushCertificateUseCases(mdm),
       ...enrollmentUseCases(mdm),
+      ...queueUseCases(mdm),
       ...enrollUseCases({ ...mdm, authority: null, enroll: enrollDefaults }),
     },
     open: {

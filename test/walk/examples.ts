@@ -78,6 +78,20 @@ function mailed(body: string): string {
   return sealEnvelope(inner, readCertificate(recipient), 'des-cbc').toString('hex');
 }
 
+/** A command that waits for the tenant's first device. */
+async function aWaitingCommand(
+  world: World,
+  { token, devices: [device], mark }: Tenant,
+  name: string,
+): Promise<string> {
+  const uuid = `${name}-${mark}`;
+  await mutated(world, token, 'enqueueCommand', {
+    targets: { ids: [device.enrollmentId] },
+    command: { plist: buildCommand('ProfileList', {}, uuid).toString() },
+  });
+  return uuid;
+}
+
 /**
  * A working call of every mutation, by its name. Whoever adds a mutation adds one: the tests in this
  * folder then see to its idempotency key, its audit entry and its tenants.
@@ -150,6 +164,28 @@ export const examples: Readonly<Record<string, Example>> = {
       targets: { ids: [device.enrollmentId] },
       command: { plist: buildCommand('ProfileList', {}, `enqueued-${mark}`).toString() },
     }),
+  },
+  cancelCommand: {
+    input: async (world, tenant) => ({
+      commandUuid: await aWaitingCommand(world, tenant, 'cancelled'),
+      targets: { all: true },
+    }),
+  },
+  setCommandPriority: {
+    input: async (world, tenant) => ({
+      commandUuid: await aWaitingCommand(world, tenant, 'moved'),
+      priority: 7,
+    }),
+  },
+  clearQueue: {
+    input: (_world, { devices: [device] }) => ({ targets: { ids: [device.enrollmentId] } }),
+  },
+  retryCommand: {
+    async input(world, tenant) {
+      const commandUuid = await aWaitingCommand(world, tenant, 'retried');
+      await mutated(world, tenant.token, 'cancelCommand', { commandUuid, targets: { all: true } });
+      return { commandUuid };
+    },
   },
   pushEnrollments: {
     input: (_world, { devices: [device] }) => ({ targets: { ids: [device.enrollmentId] } }),

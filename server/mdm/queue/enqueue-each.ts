@@ -35,6 +35,8 @@ export async function enqueueEach(
       idempotencyKey: null,
       timing: ordinaryTiming,
       push: false,
+      // NanoMDM queues whatever it is given.
+      force: true,
     });
   } catch (error) {
     if (!isAboutAllIds(error)) throw error;

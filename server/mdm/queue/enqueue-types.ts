@@ -1,3 +1,4 @@
+import { ValidationError } from '../../model/errors.ts';
 import type { Targets } from '../../model/targets.ts';
 
 /** What a caller asks for: one command to many enrolments. */
@@ -13,6 +14,11 @@ export interface EnqueueInput {
   readonly timing: CommandTiming;
   /** Push to the targets once it is queued. */
   readonly push: boolean;
+  /**
+   * Queue it also where a command of its type waits already, though it wipes, locks or shuts out. False:
+   * such targets are refused with ALREADY_PENDING.
+   */
+  readonly force: boolean;
 }
 
 /** When a command's turn comes, and when it is over. */
@@ -28,10 +34,13 @@ export interface CommandTiming {
 /** An ordinary command: in its turn, at once, for ever. */
 export const ordinaryTiming: CommandTiming = { priority: 0, notBefore: null, expiresAt: null };
 
+/** Why a command is not queued for a target. */
+export const refusalCodes = ['UNKNOWN_ENROLLMENT', 'NOT_ENABLED', 'ALREADY_PENDING'] as const;
+
 /** A target that the command was not queued for, and why. */
 export interface RefusedTarget {
   readonly id: string;
-  readonly code: 'UNKNOWN_ENROLLMENT' | 'NOT_ENABLED';
+  readonly code: (typeof refusalCodes)[number];
   readonly message: string;
 }
 
@@ -41,7 +50,9 @@ export interface EnqueueAnswer {
   readonly requestType: string;
   /** Enrolments that the command was (would be) queued for. */
   readonly queuedCount: number;
+  /** Of those with ALREADY_PENDING the first 100; all are among the command's targets. */
   readonly refused: readonly RefusedTarget[];
+  readonly refusedCount: number;
   /** The first enrolment ids among those queued, at most 100, in order. */
   readonly sample: readonly string[];
   /** The event stream's position from before the work: subscribing after it misses nothing. */
@@ -51,4 +62,13 @@ export interface EnqueueAnswer {
   readonly validateOnly: boolean;
   /** The job that pushes to the targets; null when nothing is pushed. */
   readonly pushJobId: string | null;
+}
+
+/** @throws {ValidationError} it is none */
+export function checkPriority(priority: number): void {
+  if (Number.isInteger(priority) && Math.abs(priority) <= 1_000) return;
+  throw new ValidationError('BAD_PRIORITY', 'priority is a whole number from -1000 to 1000.', [
+    'input',
+    'priority',
+  ]);
 }

@@ -9,7 +9,13 @@ import type { Viewer } from '../../model/viewer.ts';
 import { readCommand } from '../../protocol/messages/command.ts';
 import { isPlistDict } from '../../protocol/plist/value.ts';
 import { appendAudit } from '../../store/audit.ts';
-import { enqueue, findCommand, previewTargets } from '../../store/queue/enqueue.ts';
+import {
+  enqueue,
+  findCommand,
+  lockTargets,
+  type PendingCount,
+  previewTargets,
+} from '../../store/queue/enqueue.ts';
 import { insertJob } from '../../store/jobs/jobs.ts';
 import { askForCommand } from '../../store/push/ask.ts';
 import { withTransaction } from '../../store/transaction.ts';
@@ -19,7 +25,14 @@ import { type PushJobInput, pushJobKind } from '../push/push-job-input.ts';
 import { commandBodyPlace } from './deliver.ts';
 import { renewsMdmProfile } from './mdm-profile.ts';
 import { canonicalTargets, demandOneTarget, refusedAmong, tenantFor } from './enqueue-targets.ts';
-import type { CommandTiming, EnqueueAnswer, EnqueueInput } from './enqueue-types.ts';
+import {
+  checkPriority,
+  type CommandTiming,
+  type EnqueueAnswer,
+  type EnqueueInput,
+  refusalCodes,
+  type RefusedTarget,
+} from './enqueue-types.ts';
 
 /** So many are pushed to without a job: nobody wants to follow or cancel that. */
 const fewTargets = 500;
@@ -30,6 +43,15 @@ interface Command {
   readonly renewal: boolean;
   readonly body: Buffer;
 }
+
+/** Which mutation queues it, and for the sake of which earlier command. */
+export interface EnqueueOrigin {
+  readonly mutation: string;
+  /** Key of the command that it repeats for targets at which that failed; null: a command of its own. */
+  readonly retryOf: string | null;
+}
+
+const ownCommand: EnqueueOrigin = { mutation: 'enqueueCommand', retryOf: null };
 
 /**
  * Queues one command for many enrolments: all of it in one transaction, set-based.
@@ -45,6 +67,7 @@ export async function enqueueCommand(
   ctx: MdmContext,
   viewer: Viewer,
   input: EnqueueInput,
+  origin: EnqueueOrigin = ownCommand,
 ): Promise<EnqueueAnswer> {
   if (!viewer.scopes.has('commands:write')) {
     throw new ForbiddenError('MISSING_SCOPE', 'This needs a token with the scope commands:write.');
@@ -61,7 +84,7 @@ export async function enqueueCommand(
       client,
       {
         viewer,
-        mutation: 'enqueueCommand',
+        mutation: origin.mutation,
         key: input.idempotencyKey,
         input: {
           targets: input.targets,
@@ -69,9 +92,10 @@ export async function enqueueCommand(
           expectedCount: input.expectedCount,
           timing: input.timing,
           push: input.push,
+          force: input.force,
         },
       },
-      () => store(ctx, client, viewer, input, command, cursor),
+      () => store(ctx, client, viewer, input, command, cursor, origin),
       (stored) => storedAnswer.parse(stored),
     ),
   );
@@ -88,10 +112,11 @@ const storedAnswer = z.object({
   refused: z.array(
     z.object({
       id: z.string(),
-      code: z.enum(['UNKNOWN_ENROLLMENT', 'NOT_ENABLED']),
+      code: z.enum(refusalCodes),
       message: z.string(),
     }),
   ),
+  refusedCount: z.number(),
   sample: z.array(z.string()),
   cursor: z.string(),
   replayed: z.boolean(),
@@ -108,12 +133,7 @@ function commandOf(plist: Buffer): Command {
 }
 
 function checkTiming({ priority, notBefore, expiresAt }: CommandTiming, now: Date): void {
-  if (!Number.isInteger(priority) || Math.abs(priority) > 1_000) {
-    throw new ValidationError('BAD_PRIORITY', 'priority is a whole number from -1000 to 1000.', [
-      'input',
-      'priority',
-    ]);
-  }
+  checkPriority(priority);
   const from = notBefore !== null && notBefore > now ? notBefore : now;
   if (expiresAt !== null && expiresAt <= from) {
     throw new ValidationError(
@@ -142,12 +162,19 @@ async function preview(
   command: Command,
   cursor: string,
 ): Promise<EnqueueAnswer> {
-  const { count, sample } = await previewTargets(client, input.targets, viewer.tenant);
+  const once = onceOf(input, command);
+  const { count, sample, pending } = await previewTargets(
+    client,
+    input.targets,
+    viewer.tenant,
+    once,
+  );
+  const named = await refusedAmong(client, input.targets, viewer.tenant);
   return {
     commandUuid: command.uuid,
     requestType: command.requestType,
     queuedCount: count,
-    refused: await refusedAmong(client, input.targets, viewer.tenant),
+    ...refusals(named, pending, command),
     sample,
     cursor,
     replayed: false,
@@ -163,6 +190,7 @@ async function store(
   input: EnqueueInput,
   command: Command,
   cursor: string,
+  origin: EnqueueOrigin,
 ): Promise<EnqueueAnswer> {
   const tenantId = await tenantFor(client, viewer, input.targets);
   const refused = await refusedAmong(client, input.targets, viewer.tenant);
@@ -171,6 +199,7 @@ async function store(
     commandUuid: command.uuid,
     requestType: command.requestType,
     refused,
+    refusedCount: refused.length,
     cursor,
     validateOnly: false,
     pushJobId: null,
@@ -191,6 +220,9 @@ async function store(
   const earlier = await replay();
   if (earlier !== null) return earlier;
   demandOneTarget(input.targets, refused);
+  const onlyOnce = onceOf(input, command);
+  // Whoever else sends such a command to one of them waits here, and then sees what this one queues.
+  if (onlyOnce !== null) await lockTargets(client, input.targets, tenantId);
   const sealed = bodyHasSecrets(command.requestType);
   const done = await enqueue(
     client,
@@ -209,9 +241,10 @@ async function store(
       createdBy: viewer.actor,
       traceId: currentTraceId() ?? null,
       at: ctx.clock.now(),
+      retryOf: origin.retryOf,
     },
     input.targets,
-    input.expectedCount,
+    { maximum: input.expectedCount, once: onlyOnce },
   );
   if (done.commandKey === null) {
     // Somebody else's transaction brought it in meanwhile.
@@ -219,8 +252,15 @@ async function store(
     if (raced === null) throw grown(done.count, input.expectedCount);
     return raced;
   }
-  const fresh = { ...answer, queuedCount: done.count, sample: done.sample, replayed: false };
-  await appendAudit(client, viewer, 'enqueueCommand', currentTraceId() ?? null, {
+  demandSomething(done, command, origin);
+  const fresh = {
+    ...answer,
+    ...refusals(refused, done.pending, command),
+    queuedCount: done.count,
+    sample: done.sample,
+    replayed: false,
+  };
+  await appendAudit(client, viewer, origin.mutation, currentTraceId() ?? null, {
     commandUuid: command.uuid,
     requestType: command.requestType,
     targetCount: done.count,
@@ -244,6 +284,50 @@ async function store(
     notBefore: isNow ? null : notBefore,
   });
   return { ...fresh, pushJobId };
+}
+
+/** The RequestType that may wait only once for each target; null: as often as one likes. */
+function onceOf(input: EnqueueInput, { requestType }: Command): string | null {
+  return !input.force && isDestructive(requestType) ? requestType : null;
+}
+
+function refusals(
+  named: readonly RefusedTarget[],
+  pending: PendingCount,
+  { requestType }: Command,
+): Pick<EnqueueAnswer, 'refused' | 'refusedCount'> {
+  const waiting = pending.sample.map(
+    (id): RefusedTarget => ({
+      id,
+      code: 'ALREADY_PENDING',
+      message: `A ${requestType} waits for ${id} already. Cancel it, or queue another with force.`,
+    }),
+  );
+  return { refused: [...named, ...waiting], refusedCount: named.length + pending.count };
+}
+
+/**
+ * @throws {ConflictError} all that were left have such a command waiting; nothing is left to retry
+ */
+function demandSomething(
+  done: { readonly count: number; readonly pending: PendingCount },
+  { requestType }: Command,
+  origin: EnqueueOrigin,
+): void {
+  if (done.count > 0) return;
+  if (done.pending.count > 0) {
+    throw new ConflictError(
+      'ALREADY_PENDING',
+      `A ${requestType} waits already for each of these. Cancel it, or queue another with force.`,
+      ['input', 'targets'],
+    );
+  }
+  if (origin.retryOf === null) return;
+  throw new ConflictError(
+    'NOTHING_TO_RETRY',
+    'None of these is enabled and stands so: states says which are meant.',
+    ['input', 'targets'],
+  );
 }
 
 function commandUuidUsed(uuid: string): ConflictError {

@@ -52,9 +52,10 @@ export async function askDevice(
       priority: 0,
       notBefore: null,
       expiresAt: until,
+      retryOf: null,
     },
     targets,
-    null,
+    { maximum: null, once: null },
   );
   if (commandKey !== null) await askForCommand(client, commandKey);
   return commandKey;

@@ -98,6 +98,8 @@ async function removeProfile(
     idempotencyKey: idempotencyKey === null ? null : `unenroll:${idempotencyKey}`,
     timing: ordinaryTiming,
     push: true,
+    // Another profile's removal may wait as well.
+    force: true,
   });
   const { cursor, replayed } = answer;
   return { enrollmentId, commandUuid: answer.commandUuid, cursor, replayed };

@@ -22,6 +22,15 @@ export interface NewCommand {
   readonly priority: number;
   readonly notBefore: Date | null;
   readonly expiresAt: Date | null;
+  /** Key of the command that it repeats. */
+  readonly retryOf: string | null;
+}
+
+/** Targets left out because such a command waits for them already. */
+export interface PendingCount {
+  readonly count: number;
+  /** The first ids in order, at most 100. */
+  readonly sample: readonly string[];
 }
 
 /** What one statement did, or would do. */
@@ -41,18 +50,50 @@ function enabledTargets(
   return { sql: `(${condition.sql}) and e.enabled`, values: condition.values };
 }
 
+/** How a command is queued. */
+export interface EnqueueRules {
+  /** Targets at most; beyond it nothing is written. */
+  readonly maximum: number | null;
+  /** The RequestType of which only one may wait for each target; the caller has locked them. */
+  readonly once: string | null;
+}
+
+/** Whether a command of a type waits for `enrollment e`. */
+function waitsFor(requestType: string): string {
+  return `exists (select 1 from queue_entry q join command p on p.key = q.command_key
+    where q.enrollment_key = e.key and p.request_type = ${requestType})`;
+}
+
+/**
+ * Locks the enabled targets, in key order: of several callers who want to send the same of them a
+ * command that may wait only once, one after the other looks at their queues. Its next statement sees
+ * what those before have queued.
+ */
+export async function lockTargets(
+  client: PoolClient,
+  targets: Targets,
+  tenant: TenantId,
+): Promise<void> {
+  const { sql, values } = enabledTargets(targets, tenant, 1);
+  await client.query(
+    `select count(*) from (
+       select 1 from enrollment e where ${sql} order by e.key for no key update
+     ) locked`,
+    values,
+  );
+}
+
 /**
  * Stores a command and queues it for all its targets: one set-based statement, in key order, with one
- * event for the command as a whole.
- * @param maximum targets at most; beyond it nothing is written
+ * event for the command as a whole. Targets that it names and that it is not queued for are kept apart.
  * @returns the command's key, null when the CommandUUID is taken or the targets are too many
  */
 export async function enqueue(
   client: PoolClient,
   command: NewCommand,
   targets: Targets,
-  maximum: number | null,
-): Promise<TargetCount & { readonly commandKey: string | null }> {
+  { maximum, once }: EnqueueRules,
+): Promise<TargetCount & { readonly commandKey: string | null; readonly pending: PendingCount }> {
   const values: unknown[] = [
     command.uuid,
     command.tenantId,
@@ -69,18 +110,50 @@ export async function enqueue(
     command.priority,
     command.notBefore,
     command.expiresAt,
+    command.retryOf,
   ];
-  const condition = enabledTargets(targets, command.tenantId, values.length + 1);
-  const result = await client.query<{ key: string | null; count: number; sample: string[] }>(
+  const meant = compileTargets(targets, command.tenantId, values.length + 1);
+  const enabled = `(${meant.sql}) and e.enabled`;
+  // What most commands have no need of is not in their statement.
+  const refused: string[] = [];
+  if ('ids' in targets) {
+    refused.push(
+      `select e.key, 'NOT_ENABLED' from enrollment e where (${meant.sql}) and not e.enabled`,
+    );
+  }
+  if (once !== null) refused.push(`select key, 'ALREADY_PENDING' from named where pending`);
+  const target =
+    once === null
+      ? `target as materialized (
+  select e.key, e.id from enrollment e where ${enabled}
+)`
+      : `named as materialized (
+  select e.key, e.id, ${waitsFor('$3')} as pending from enrollment e where ${enabled}
+), target as materialized (
+  select key, id from named where not pending
+)`;
+  const refusal =
+    refused.length === 0
+      ? `select null::bigint, null::text where false`
+      : refused.join(' union all ');
+  const result = await client.query<{
+    key: string | null;
+    count: number;
+    sample: string[];
+    pending: number;
+    pending_sample: string[];
+  }>(
     `
-with target as materialized (
-  select e.key, e.id from enrollment e where ${condition.sql}
+with ${target}, refusal (key, rule) as materialized (
+  ${refusal}
 ), total as materialized (
   select count(*)::int as count from target
 ), stored as (
   insert into command (uuid, tenant_id, request_type, body, body_sealed, body_fingerprint,
-    targets_sha256, created_by, created_at, renewal, priority, not_before, expires_at, target_count)
-  select $1, $2, $3, $4, $5, $6, $7, $8, $9, $12, $13, $14, $15, total.count
+    targets_sha256, created_by, created_at, renewal, priority, not_before, expires_at, retry_of,
+    target_count, refused_count)
+  select $1, $2, $3, $4, $5, $6, $7, $8, $9, $12, $13, $14, $15, $16::bigint, total.count,
+    (select count(*) from refusal)
   from total
   where $11::int is null or total.count <= $11
   on conflict (uuid, tenant_id) do nothing
@@ -90,6 +163,9 @@ with target as materialized (
     (enrollment_key, urgency, command_key, not_before, expires_at, queued_at)
   select target.key, -$13::int, stored.key, $14::timestamptz, $15::timestamptz, $9
   from target, stored order by target.key
+), refused as (
+  insert into command_refusal (command_key, enrollment_key, tenant_id, rule, at)
+  select stored.key, refusal.key, $2, refusal.rule, $9 from refusal, stored order by refusal.key
 ), event as (
   insert into event (type, tenant_id, at, trace_id, actor, command_key, data)
   select 'CommandEnqueued', $2, $9, $10, $8, stored.key,
@@ -97,30 +173,63 @@ with target as materialized (
   from stored, total
 )
 select (select key from stored), total.count,
-  array(select id from target order by id limit 100) as sample
+  array(select id from target order by id limit 100) as sample,
+  ${pendingColumns(once)}
 from total`,
-    [...values, ...condition.values],
+    [...values, ...meant.values],
   );
   const row = result.rows[0];
-  return { commandKey: row?.key ?? null, count: row?.count ?? 0, sample: row?.sample ?? [] };
+  return {
+    commandKey: row?.key ?? null,
+    count: row?.count ?? 0,
+    sample: row?.sample ?? [],
+    pending: { count: row?.pending ?? 0, sample: row?.pending_sample ?? [] },
+  };
 }
 
-/** Counts the enrolments that a command would be queued for. */
+function pendingColumns(once: string | null): string {
+  return once === null
+    ? `0 as pending, '{}'::text[] as pending_sample`
+    : `(select count(*)::int from named where pending) as pending,
+  array(select id from named where pending order by id limit 100) as pending_sample`;
+}
+
+/**
+ * Counts the enrolments that a command would be queued for.
+ * @param once the RequestType of which only one may wait for each target
+ */
 export async function previewTargets(
   client: PoolClient,
   targets: Targets,
   tenant: TenantId | null,
-): Promise<TargetCount> {
+  once: string | null = null,
+): Promise<TargetCount & { readonly pending: PendingCount }> {
   const condition = enabledTargets(targets, tenant, 1);
-  const result = await client.query<{ count: number; sample: string[] }>(
+  const values = [...condition.values, ...(once === null ? [] : [once])];
+  const pending = once === null ? 'false' : waitsFor(`$${values.length}::text`);
+  const result = await client.query<{
+    count: number;
+    sample: string[];
+    pending: number;
+    pending_sample: string[];
+  }>(
     `
-with target as materialized (select e.id from enrollment e where ${condition.sql})
-select count(*)::int as count, array(select id from target order by id limit 100) as sample
+with named as materialized (
+  select e.id, ${pending} as pending from enrollment e where ${condition.sql}
+), target as materialized (
+  select id from named where not pending
+)
+select count(*)::int as count, array(select id from target order by id limit 100) as sample,
+  ${pendingColumns(once)}
 from target`,
-    condition.values,
+    values,
   );
   const row = result.rows[0];
-  return { count: row?.count ?? 0, sample: row?.sample ?? [] };
+  return {
+    count: row?.count ?? 0,
+    sample: row?.sample ?? [],
+    pending: { count: row?.pending ?? 0, sample: row?.pending_sample ?? [] },
+  };
 }
 
 /**

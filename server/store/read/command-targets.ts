@@ -1,3 +1,4 @@
+import { type TargetState, targetStates } from '../../model/targets.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import {
   type Page,
@@ -8,14 +9,7 @@ import {
   stretchSql,
   visibleTo,
 } from './keyset.ts';
-import {
-  type TargetState,
-  historyIn,
-  historyState,
-  queueIn,
-  queueState,
-  targetStates,
-} from './target-state.ts';
+import { historyIn, historyState, queueIn, queueState } from './target-state.ts';
 
 /** How one enrolment's part in a command stands. */
 export interface TargetRow {

@@ -29,7 +29,7 @@ import {
   resultsByKey,
 } from './results.ts';
 import { type StrayKey, type StrayReportRow, strayBytes, strayPages } from './stray-reports.ts';
-import type { TargetState } from './target-state.ts';
+import type { TargetState } from '../../model/targets.ts';
 
 import { type TagPosition, countTagged, tagPage, tagsOf } from './tags.ts';
 

@@ -8,7 +8,8 @@ import {
   stretchSql,
   visibleTo,
 } from './keyset.ts';
-import { queueIn, type TargetState } from './target-state.ts';
+import type { TargetState } from '../../model/targets.ts';
+import { queueIn } from './target-state.ts';
 
 /** Where an entry stands in its enrolment's queue: the queue's own order. */
 export interface QueuePosition {

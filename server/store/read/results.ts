@@ -9,7 +9,8 @@ import {
   stretchSql,
   visibleTo,
 } from './keyset.ts';
-import { historyIn, type TargetState } from './target-state.ts';
+import type { TargetState } from '../../model/targets.ts';
+import { historyIn } from './target-state.ts';
 
 /** How one enrolment's part in a command ended; without the report's bytes. */
 export interface ResultRow {

@@ -1,18 +1,4 @@
-/** How one target of a command stands. */
-export const targetStates = [
-  'PENDING',
-  'NOT_NOW',
-  'ACKNOWLEDGED',
-  'ERROR',
-  'REFUSED',
-  'CANCELLED',
-  'CLEARED',
-  'EXPIRED',
-  'UNENROLLED',
-  'RE_ENROLLED',
-] as const;
-
-export type TargetState = (typeof targetStates)[number];
+import type { TargetState } from '../../model/targets.ts';
 
 /** The state as SQL, of rows that the queue and history lend each other. */
 export const queueState = `case when q.not_now_at is null then 'PENDING' else 'NOT_NOW' end`;

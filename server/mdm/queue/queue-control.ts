@@ -1,0 +1,43 @@
+import type { PoolClient } from 'pg';
+import { z } from 'zod';
+import { ConflictError, ForbiddenError, NotFoundError } from '../../model/errors.ts';
+import type { Viewer } from '../../model/viewer.ts';
+import { type FoundCommand, findVisibleCommand } from '../../store/queue/find-command.ts';
+
+/** The part of a stored answer that all work on queues has. */
+export const storedWork = z.object({
+  count: z.number(),
+  sample: z.array(z.string()),
+  jobId: z.string().nullable(),
+  cursor: z.string(),
+});
+
+/** @throws {ForbiddenError} the token may not write commands */
+export function demandWriter(viewer: Viewer): void {
+  if (viewer.scopes.has('commands:write')) return;
+  throw new ForbiddenError('MISSING_SCOPE', 'This needs a token with the scope commands:write.');
+}
+
+/** @throws {NotFoundError} there is none with this CommandUUID for the viewer */
+export async function demandCommand(
+  client: Pick<PoolClient, 'query'>,
+  uuid: string,
+  viewer: Viewer,
+): Promise<FoundCommand> {
+  const command = await findVisibleCommand(client, uuid, viewer.tenant);
+  if (command !== null) return command;
+  throw new NotFoundError('UNKNOWN_COMMAND', `No command has the CommandUUID ${uuid}.`, [
+    'input',
+    'commandUuid',
+  ]);
+}
+
+/** @throws {ConflictError} there are more than a dry run found */
+export function demandNoMoreThan(expected: number | null, count: number): void {
+  if (expected === null || count <= expected) return;
+  throw new ConflictError(
+    'TARGETS_CHANGED',
+    `Now it would be ${count}, not ${expected}. Ask with validateOnly again and look at them.`,
+    ['input', 'expectedCount'],
+  );
+}
