@@ -15,7 +15,7 @@ interface Migration {
 }
 
 /** The advisory lock under which migrations are applied: `gmdm` and a number of its own. */
-const migrationLock = 0x67_6d_64_6d_00_01n;
+export const migrationLock = 0x67_6d_64_6d_00_01n;
 
 /** Prisma's own table in Prisma's own layout, so that its tools can read it. */
 const recordTable = `
@@ -156,4 +156,27 @@ export async function isMigrated(pool: pg.Pool, folder: string): Promise<boolean
     [ours],
   );
   return rows[0]?.done === ours.length;
+}
+
+/**
+ * Demands that the database stands where this version of the program does.
+ * @returns the name of its last migration
+ * @throws {StartupError} it is older, newer, or none of ours
+ */
+export async function demandMigrated(pool: pg.Pool, folder: string): Promise<string> {
+  const { rows } = await pool.query<{ made: boolean }>(
+    `select to_regclass('_prisma_migrations') is not null as made`,
+  );
+  if (rows[0]?.made !== true) throw new StartupError('There is no database of graphmdm there.');
+  const migrations = await readMigrations(folder);
+  const missing = await withTransaction(pool, async (client) =>
+    firstMissing(migrations, await readRecords(client)),
+  );
+  if (missing !== null) {
+    throw new StartupError(
+      `The database is older than this version of graphmdm: it lacks the migration ${missing.name}. ` +
+        'Start this version on it once, or use the version that it belongs to.',
+    );
+  }
+  return migrations.at(-1)?.name ?? '';
 }
