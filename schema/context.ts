@@ -7,6 +7,10 @@ import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-ty
 import type { ControlJobAnswer, ControlJobInput, JobAction } from '../server/mdm/jobs/control.ts';
 import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
 import type { PushCertificateUseCases } from '../server/mdm/push-certificates/use-cases.ts';
+import type {
+  MigrateEnrollmentsAnswer,
+  MigrateEnrollmentsInput,
+} from '../server/mdm/migration/request.ts';
 import type { CreateUploadAnswer } from '../server/mdm/uploads/create.ts';
 import type { QueueUseCases } from '../server/mdm/queue/use-cases.ts';
 import type { UnenrollInput, UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';
@@ -76,6 +80,10 @@ export interface UseCases
   enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
   escrowKeyUnlock(viewer: Viewer, input: EscrowKeyUnlockInput): Promise<EscrowKeyUnlockAnswer>;
   unenroll(viewer: Viewer, input: UnenrollInput): Promise<UnenrollResult>;
+  migrateEnrollments(
+    viewer: Viewer,
+    input: MigrateEnrollmentsInput,
+  ): Promise<MigrateEnrollmentsAnswer>;
   createUpload(
     viewer: Viewer,
     input: { readonly idempotencyKey: string | null },

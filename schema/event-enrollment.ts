@@ -119,6 +119,26 @@ export const EnrollmentIdle = builder
     interfaces: [Event],
   });
 
+export const EnrollmentMigrated = builder
+  .objectRef<EventItem>(eventTypeName('EnrollmentMigrated'))
+  .implement({
+    description:
+      'An import made or changed an enrolment. Its history elsewhere has no events here; this is all.',
+    interfaces: [Event],
+    fields: (t) => ({
+      isNew: t.boolean({
+        nullable: true,
+        description: 'Whether it was not here before.',
+        resolve: flagOf('new'),
+      }),
+      enabled: t.boolean({
+        nullable: true,
+        description: 'Whether it is enabled now.',
+        resolve: flagOf('enabled'),
+      }),
+    }),
+  });
+
 export const UnenrollRequested = builder
   .objectRef<EventItem>(eventTypeName('UnenrollRequested'))
   .implement({

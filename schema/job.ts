@@ -33,7 +33,11 @@ builder.prismaObject('JobError', {
     message: t.exposeString('message', { description: 'For people: what is wrong.' }),
     subject: t.exposeString('subject', {
       nullable: true,
-      description: 'What it was about, such as an enrolment id or the number of a line.',
+      description: 'What it was about, such as an enrolment id.',
+    }),
+    line: t.exposeInt('line', {
+      nullable: true,
+      description: 'The line of the uploaded file that it was about.',
     }),
   }),
 });

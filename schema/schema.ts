@@ -28,6 +28,7 @@ import './issued-certificate.ts';
 import './certificate-renewal.ts';
 import './record-enrollment-profile.ts';
 import './upload.ts';
+import './migrate-enrollments.ts';
 import './subscriptions.ts';
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';

@@ -18,6 +18,7 @@ import { pushEnrollments } from './mdm/push/request.ts';
 import { pushCertificateUseCases } from './mdm/push-certificates/use-cases.ts';
 import { commandBodyPlace, resultPlace } from './mdm/queue/deliver.ts';
 import { enqueueCommand } from './mdm/queue/enqueue.ts';
+import { migrateEnrollments } from './mdm/migration/request.ts';
 import { queueUseCases } from './mdm/queue/use-cases.ts';
 import { createUpload, uploadPrefix } from './mdm/uploads/create.ts';
 import { receiveUpload } from './mdm/uploads/receive.ts';
@@ -60,6 +61,7 @@ export function graphSide(parts: {
       pushEnrollments: (viewer, input) => pushEnrollments(ctx, viewer, input),
       controlJob: (viewer, action, input) => controlJob(ctx, viewer, action, input),
       createUpload: (viewer, input) => createUpload(ctx, viewer, input),
+      migrateEnrollments: (viewer, input) => migrateEnrollments(ctx, viewer, input),
       ...pushCertificateUseCases(ctx),
       ...enrollUseCases(ctx),
       ...enrollmentUseCases(ctx),

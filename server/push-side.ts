@@ -49,8 +49,16 @@ function trustedThere({ apnsCa }: Settings): string | null {
   return all.length === 0 ? null : all.join('\n');
 }
 
-/** Puts together what wakes devices. */
-export function pushSide(ctx: MdmContext, settings: Settings, metrics: Metrics): PushSide {
+/**
+ * Puts together what wakes devices, and runs jobs.
+ * @param otherJobs  further kinds of job
+ */
+export function pushSide(
+  ctx: MdmContext,
+  settings: Settings,
+  metrics: Metrics,
+  otherJobs: ReadonlyMap<string, JobKind>,
+): PushSide {
   const { clock, log } = ctx;
   const identities = createPushIdentities(
     (topic) => loadPushIdentity(ctx, topic),
@@ -69,7 +77,10 @@ export function pushSide(ctx: MdmContext, settings: Settings, metrics: Metrics):
     metrics,
   });
   const push: MdmContext & PushContext = { ...ctx, apns, random: Math.random, identities };
-  const jobKinds = new Map<string, JobKind>([[pushJobKind, (job) => runPushJob(push, job)]]);
+  const jobKinds = new Map<string, JobKind>([
+    ...otherJobs,
+    [pushJobKind, (job) => runPushJob(push, job)],
+  ]);
   for (const kind of queueJobKinds) jobKinds.set(kind, (job) => runQueueJob(ctx, job));
   const jobs = startJobs(ctx.graph, jobKinds, {
     clock,

@@ -23,6 +23,7 @@ import { sweep } from './mdm/retention/sweep.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { StartupError } from './model/errors.ts';
 import type { Log } from './model/log.ts';
+import { migrationJobs } from './migration-side.ts';
 import { nanomdmKey, nanomdmSide } from './nanomdm-side.ts';
 import type { PrometheusMetrics } from './observe/metrics.ts';
 import { projectionSide } from './projection-side.ts';
@@ -199,7 +200,7 @@ async function open(
   const enrolment = await enrollSide(mdm, settings, enroll, metrics);
   const { ctx } = enrolment;
   stops.unshift({ name: 'enrolment', timeout: 5_000, stop: () => enrolment.stop() });
-  const push = pushSide(ctx, settings, metrics);
+  const push = pushSide(ctx, settings, metrics, migrationJobs(ctx));
   kickJobs = push.kick;
   stops.unshift({ name: 'push', timeout: 15_000, stop: () => push.stop() });
   const projector = await projectionSide(ctx, wakeUps, metrics);

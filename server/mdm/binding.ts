@@ -9,6 +9,7 @@ import {
 } from '../store/check-ins/bindings.ts';
 import { enableAgain } from '../store/check-ins/channels.ts';
 import { issuedAs, renewalDelivered } from '../store/check-ins/renewal.ts';
+import { isMigratedCertificate } from '../store/migration/certificates.ts';
 import { followProfileValues } from '../store/enroll/profile-values.ts';
 import { appendEvent } from '../store/events/append.ts';
 import type { Arrival } from './check-in/message.ts';
@@ -98,6 +99,10 @@ export async function proveBinding(
       if (policy.retro && device.currentHash === null && device.pendingHash === null) {
         await record(client, device, arrival);
         return makeCurrent(client, device, arrival);
+      }
+      // Where it comes from it may have had several, and nobody there knew which one it uses.
+      if (await isMigratedCertificate(client, device.key, arrival.certificate.sha256)) {
+        return replace(client, { ...device, renewing: !inSetupAssistant }, arrival);
       }
       if (!(await isRenewal(client, device, arrival))) throw notBound(device, arrival);
       await record(client, device, arrival);

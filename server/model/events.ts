@@ -10,6 +10,7 @@ export const eventTypes = [
   'EnrollmentTokenUpdated',
   'EnrollmentCheckedOut',
   'EnrollmentReEnabled',
+  'EnrollmentMigrated',
   'EnrollmentTagsChanged',
   'EnrollmentNotesChanged',
   'UnenrollRequested',

@@ -21,6 +21,7 @@ import { escrowKeyUnlock } from '../../server/mdm/escrow/unlock.ts';
 import { pushCertificateUseCases } from '../../server/mdm/push-certificates/use-cases.ts';
 import { enrollUseCases } from '../../server/mdm/enroll/use-cases.ts';
 import { enrollmentUseCases } from '../../server/mdm/enrollments/use-cases.ts';
+import { migrateEnrollments } from '../../server/mdm/migration/request.ts';
 import { createUpload } from '../../server/mdm/uploads/create.ts';
 import { unenroll } from '../../server/mdm/unenroll/unenroll.ts';
 import { systemClock } from '../../server/model/clock.ts';
@@ -112,6 +113,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
       }),
       unenroll: unenroll.bind(null, mdm),
       createUpload: createUpload.bind(null, mdm),
+      migrateEnrollments: migrateEnrollments.bind(null, mdm),
       pushEnrollments: pushEnrollments.bind(null, mdm),
       controlJob: controlJob.bind(null, mdm),
       ...pushCertificateUseCases(mdm),

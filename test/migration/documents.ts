@@ -29,3 +29,115 @@ export const upload = graphql(`
     }
   }
 `);
+
+export const migrate = graphql(`
+  mutation MigrationMigrate($input: MigrateEnrollmentsInput!) {
+    migrateEnrollments(input: $input) {
+      __typename
+      ... on MigrateEnrollmentsPayload {
+        job {
+          jobId
+        }
+        lines
+        cursor
+        replayed
+        validateOnly
+      }
+      ... on Error {
+        code
+        message
+        path
+      }
+    }
+  }
+`);
+
+export const job = graphql(`
+  query MigrationJob($id: ID!, $after: String) {
+    job(id: $id) {
+      jobId
+      kind
+      state
+      done
+      failed
+      total
+      errors(first: 100, after: $after) {
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        edges {
+          node {
+            line
+            code
+            subject
+            message
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const progress = graphql(`
+  subscription MigrationProgress($job: ID, $after: String) {
+    jobProgress(job: $job, after: $after) {
+      __typename
+      ... on JobProgressedEvent {
+        cursor
+        state
+        done
+        failed
+        total
+      }
+    }
+  }
+`);
+
+export const pause = graphql(`
+  mutation MigrationPause($input: JobInput!) {
+    pauseJob(input: $input) {
+      __typename
+    }
+  }
+`);
+
+export const resume = graphql(`
+  mutation MigrationResume($input: JobInput!) {
+    resumeJob(input: $input) {
+      __typename
+    }
+  }
+`);
+
+export const enrollment = graphql(`
+  query MigrationEnrollment($id: String!) {
+    enrollment(enrollmentId: $id) {
+      __typename
+      enrollmentId
+      enabled
+      disabledReason
+      topic
+      tokenUpdateTally
+      ... on DeviceEnrollment {
+        serialNumber
+      }
+    }
+  }
+`);
+
+export const migrated = graphql(`
+  subscription MigrationEvents($after: String) {
+    events(after: $after, filter: { types: [EnrollmentMigrated, JobProgressed] }) {
+      __typename
+      ... on EnrollmentMigratedEvent {
+        enrollmentId
+        isNew
+        enabled
+      }
+      ... on JobProgressedEvent {
+        state
+      }
+    }
+  }
+`);

@@ -10,6 +10,7 @@ import { sealEnvelope } from '../../server/protocol/cms/envelope.ts';
 import { issueCertificate } from '../../server/protocol/cms/x509-write.ts';
 import { buildCommand } from '../../server/protocol/messages/command.ts';
 import { buildPlist } from '../../server/protocol/plist/build.ts';
+import { send } from '../migration/stage.ts';
 import { type Json, mutated, type Tenant, type World } from './world.ts';
 
 /** How a mutation is called in a way that works. The tests of the whole schema run each. */
@@ -159,6 +160,12 @@ export const examples: Readonly<Record<string, Example>> = {
     foreign: 'ForbiddenError',
   },
   createUpload: { input: () => ({}), foreign: 'OWN' },
+  migrateEnrollments: {
+    async input({ server }, { token, mark }) {
+      const lines = [{ kind: 'tally', enrollment: `none of ${mark}`, tokenUpdateTally: 1 }];
+      return { uploadId: await send(server, lines, token) };
+    },
+  },
   enqueueCommand: {
     input: (_world, { devices: [device], mark }) => ({
       targets: { ids: [device.enrollmentId] },

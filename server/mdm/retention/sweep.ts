@@ -10,6 +10,8 @@ import {
   deleteOldMessages,
   forgetOldResults,
 } from '../../store/retention.ts';
+import { retireMigratedCertificates } from '../../store/migration/certificates.ts';
+import { deleteOldMigrationRecords } from '../../store/migration/records.ts';
 import { deleteOldUploads } from '../../store/uploads/uploads.ts';
 
 /** How long things are kept, in seconds; null keeps them for ever. */
@@ -27,6 +29,8 @@ export async function sweep(pool: Pool, keep: Retention, signal: AbortSignal): P
   const steps: (() => Promise<number>)[] = [
     () => deleteOldIdempotency(pool),
     () => deleteOldUploads(pool),
+    () => deleteOldMigrationRecords(pool),
+    () => retireMigratedCertificates(pool),
   ];
   const { events, history, results } = keep;
   if (events !== null) steps.push(() => deleteOldEvents(pool, events));

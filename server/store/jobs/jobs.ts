@@ -240,6 +240,8 @@ export interface NewJobError {
   readonly message: string;
   /** What it was about, such as an enrolment's id or a line's number. */
   readonly subject: string | null;
+  /** The line of a file that it was about. */
+  readonly line?: number;
 }
 
 /** Lists what went wrong, in the order given. */
@@ -252,14 +254,15 @@ export async function appendJobErrors(
   await client.query({
     name: 'append-job-errors',
     text: `
-insert into job_error (job_id, code, message, subject)
-select $1, code, message, subject
-from unnest($2::text[], $3::text[], $4::text[]) as e (code, message, subject)`,
+insert into job_error (job_id, code, message, subject, line)
+select $1, code, message, subject, line
+from unnest($2::text[], $3::text[], $4::text[], $5::int[]) as e (code, message, subject, line)`,
     values: [
       jobId,
       errors.map((error) => error.code),
       errors.map((error) => error.message),
       errors.map((error) => error.subject),
+      errors.map((error) => error.line ?? null),
     ],
   });
 }

@@ -125,6 +125,50 @@ export async function endUpload(
   );
 }
 
+/** Gives an upload to the job that works on it, for good. */
+export async function useUpload(client: PoolClient, id: string, jobId: string): Promise<void> {
+  await client.query(`update upload set state = 'USED', job_id = $2 where id = $1`, [id, jobId]);
+}
+
+/** Lines of an upload after one, in order, as many as `limit`. */
+export async function linesAfter(
+  db: Pick<PoolClient, 'query'>,
+  id: string,
+  after: number,
+  limit: { readonly lines: number; readonly bytes: number },
+): Promise<readonly UploadLine[]> {
+  const { rows } = await db.query<UploadLine>({
+    name: 'upload-lines-after',
+    text: `
+with page as materialized (
+  select line, octet_length(content) as bytes from upload_line
+  where upload_id = $1 and line > $2 order by line limit $3
+), summed as (
+  select line, sum(bytes) over (order by line) - bytes as before from page
+)
+select l.line, l.content from summed s join upload_line l on l.upload_id = $1 and l.line = s.line
+where s.before < $4 order by l.line`,
+    values: [id, after, limit.lines, limit.bytes],
+  });
+  return rows;
+}
+
+/** Certain lines of an upload, in order. */
+export async function theseLines(
+  db: Pick<PoolClient, 'query'>,
+  id: string,
+  lines: readonly number[],
+): Promise<readonly UploadLine[]> {
+  const { rows } = await db.query<UploadLine>({
+    name: 'these-upload-lines',
+    text: `
+select line, content from upload_line
+where upload_id = $1 and line = any($2::int[]) order by line`,
+    values: [id, lines],
+  });
+  return rows;
+}
+
 /**
  * Deletes the lines of uploads that nobody can use any more (failed, out of time, worked on to the end),
  * a page at a time, and uploads a week after their time.
