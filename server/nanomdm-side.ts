@@ -1,13 +1,16 @@
 import type { Settings } from './config.ts';
+import { isAway } from './device-side.ts';
 import type { Handler } from './http/app.ts';
 import { behindBasicAuth } from './http/basic-auth.ts';
 import { commandRoutes } from './http/nanomdm/commands.ts';
 import { escrowKeyUnlockRoute } from './http/nanomdm/escrow-key-unlock.ts';
 import { enqueuePrefix, pushPrefix } from './http/nanomdm/ids.ts';
+import { migrationRoute } from './http/nanomdm/migration.ts';
 import { pushCertificateRoute } from './http/nanomdm/push-certificate.ts';
 import { traced } from './http/nanomdm/traced.ts';
 import type { MdmContext } from './mdm/context.ts';
 import { type EscrowContext, escrowKeyUnlock } from './mdm/escrow/unlock.ts';
+import { takeMigratedMessage } from './mdm/migration/take-message.ts';
 import { uploadAnyTopic } from './mdm/push-certificates/any-topic.ts';
 import { enqueueEach } from './mdm/queue/enqueue-each.ts';
 import { StartupError } from './model/errors.ts';
@@ -36,12 +39,11 @@ export const nanomdmViewer: Viewer = {
  * The key of the NanoMDM-compatible routes; null when none is open.
  * @throws {StartupError} one is to be open, and there is no key
  */
-export function nanomdmKey({ nanomdmApi, nanomdmApiKey }: Settings): string | null {
-  if (!nanomdmApi) return null;
+export function nanomdmKey({ nanomdmApi, migration, nanomdmApiKey }: Settings): string | null {
+  if (!nanomdmApi && !migration) return null;
   if (nanomdmApiKey === null) {
-    throw new StartupError(
-      '--nanomdm-api needs --nanomdm-api-key, which its callers have to show.',
-    );
+    const flag = nanomdmApi ? '--nanomdm-api' : '--migration';
+    throw new StartupError(`${flag} needs --nanomdm-api-key, which its callers have to show.`);
   }
   return nanomdmApiKey;
 }
@@ -62,6 +64,22 @@ export function nanomdmSide(
   );
   const open = (route: string, handler: Handler): Handler =>
     traced(behindBasicAuth(key, handler), (status) => requests({ route, status: String(status) }));
+  const migration: [string, Handler][] = settings.migration
+    ? [
+        [
+          '/migration',
+          open(
+            'migration',
+            migrationRoute({
+              take: (body) => takeMigratedMessage(ctx, nanomdmViewer, body, settings.uaZlDc),
+              isUnavailable: isAway,
+              log: ctx.log,
+            }),
+          ),
+        ],
+      ]
+    : [];
+  if (!settings.nanomdmApi) return { routes: new Map(migration), below: [] };
   const commands = commandRoutes({
     enqueue: (ids, plist) => enqueueEach(ctx, nanomdmViewer, ids, plist),
     push: (ids, why) => push.now(nanomdmViewer, ids, why),
@@ -82,6 +100,7 @@ export function nanomdmSide(
   const enqueueHandler = open('enqueue', commands.enqueue);
   return {
     routes: new Map([
+      ...migration,
       // NanoMDM sends a client to the path with a slash; nobody is there either.
       [pushPrefix.slice(0, -1), pushHandler],
       [enqueuePrefix.slice(0, -1), enqueueHandler],

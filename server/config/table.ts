@@ -247,6 +247,11 @@ export const table = {
     default: false,
     help: 'Serve the NanoMDM-compatible HTTP API under /v1, for the tools of a NanoMDM that moved here.',
   }),
+  migration: onOff('migration', {
+    schema: values.truth,
+    default: false,
+    help: 'Take raw check-ins from NanoMDM’s migration tools at /migration, with --nanomdm-api-key.',
+  }),
   nanomdmApiKey: optional('nanomdm-api-key', {
     schema: values.apiKey,
     expected: 'a key without control characters',

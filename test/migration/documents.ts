@@ -125,19 +125,3 @@ export const enrollment = graphql(`
     }
   }
 `);
-
-export const migrated = graphql(`
-  subscription MigrationEvents($after: String) {
-    events(after: $after, filter: { types: [EnrollmentMigrated, JobProgressed] }) {
-      __typename
-      ... on EnrollmentMigratedEvent {
-        enrollmentId
-        isNew
-        enabled
-      }
-      ... on JobProgressedEvent {
-        state
-      }
-    }
-  }
-`);

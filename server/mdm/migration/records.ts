@@ -30,7 +30,7 @@ const id = z
   .string()
   .regex(/^\P{Cc}{1,255}$/u, 'not 1 to 255 characters without control characters');
 
-const base64 = z.string().transform((text, ctx) => {
+const base64 = z.string().transform((text, ctx): Buffer => {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
     ctx.addIssue({ code: 'custom', message: 'not base64' });
     return z.NEVER;
@@ -43,14 +43,14 @@ const plist = z.union([
   z
     .string()
     .startsWith('<')
-    .transform((text) => Buffer.from(text)),
+    .transform((text): Buffer => Buffer.from(text)),
   base64,
 ]);
 
 const sha256 = z
   .string()
   .regex(/^[\dA-Fa-f]{64}$/, 'not 64 hexadecimal digits')
-  .transform((hex) => Buffer.from(hex, 'hex'));
+  .transform((hex): Buffer => Buffer.from(hex, 'hex'));
 
 const tally = z.int().min(0).max(2_147_483_647);
 

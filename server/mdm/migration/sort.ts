@@ -1,5 +1,5 @@
 import type { NewMigrationRecord } from '../../store/migration/records.ts';
-import { type Decoded, RecordProblem } from './decode.ts';
+import type { Decoded, RecordProblem } from './decode.ts';
 import type { RecordKind } from './records.ts';
 
 /** What is worked on in which order: what all share, then each device with its users, then history. */
@@ -48,7 +48,13 @@ export function placeOf(decoded: Decoded, line: number, bytes: number): NewMigra
       const { id } = decoded.message.enrollment;
       return of(phases.enrollments, deviceGroup(id), id);
     }
-    default: {
+    case 'bootstrapToken':
+    case 'certificateAssociation':
+    case 'disabled':
+    case 'queueEntry':
+    case 'tally':
+    case 'timestamps':
+    case 'unlockToken': {
       const { enrollment } = decoded.record;
       return of(phases.enrollments, deviceGroup(enrollment), enrollment);
     }
