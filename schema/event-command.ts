@@ -1,6 +1,7 @@
 import type { EventItem } from '../server/events/live-item.ts';
 import { builder } from './builder.ts';
 import { Event, eventTypeName, flagOf, intOf, textOf } from './event.ts';
+import { StrayReport } from './stray-report.ts';
 import { isTargetEnding, targetEnding } from './target-ending.ts';
 
 const requestType = {
@@ -122,6 +123,19 @@ export const StrayReportReceived = builder
         nullable: true,
         description: 'The CommandUUID that it named.',
         resolve: textOf('commandUuid'),
+      }),
+      report: t.field({
+        type: StrayReport,
+        nullable: true,
+        description: 'The report; null when it is no longer kept, or the token lacks commands:read.',
+        resolve: (item, _args, { lists, viewer }) => {
+          const { enrollmentKey } = item.event;
+          const uuid = textOf('commandUuid')(item);
+          if (enrollmentKey === null || uuid === null) return null;
+          return viewer.scopes.has('commands:read')
+            ? lists.findStray(viewer, enrollmentKey, uuid)
+            : null;
+        },
       }),
     }),
   });

@@ -42,7 +42,7 @@ async function auditStray(context: GraphContext, row: StrayReportRow): Promise<v
   await auditRead(context, { what: 'result', enrollmentId, commandUuid, requestType: '' });
 }
 
-const StrayReport = builder.objectRef<StrayReportRow>('StrayReport').implement({
+export const StrayReport = builder.objectRef<StrayReportRow>('StrayReport').implement({
   description: 'A report on a command that the enrolment never had. The first one is kept.',
   authScopes: { scope: 'commands:read' },
   fields: (t) => ({

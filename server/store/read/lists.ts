@@ -28,8 +28,8 @@ import {
   resultBytes,
   resultsByKey,
 } from './results.ts';
-import { type StrayKey, type StrayReportRow, strayBytes, strayPages } from './stray-reports.ts';
 import type { TargetState } from '../../model/targets.ts';
+import { type StrayKey, type StrayReportRow, findStray, strayBytes, strayPages } from './stray-reports.ts';
 
 import { type TagPosition, countTagged, tagPage, tagsOf } from './tags.ts';
 
@@ -72,6 +72,11 @@ export interface Lists {
     enrollmentKeys: readonly bigint[],
     stretch: Stretch<string>,
   ): Pages<StrayReportRow>;
+  findStray(
+    viewer: Viewer,
+    enrollmentKey: bigint,
+    commandUuid: string,
+  ): Promise<StrayReportRow | null>;
   strayBytes(viewer: Viewer, keys: readonly StrayKey[]): Promise<ReadonlyMap<StrayKey, Buffer>>;
   enrollmentResultPages(
     viewer: Viewer,
@@ -118,6 +123,7 @@ export function createLists(db: Queryable): Lists {
     commandPage: (...args) => commandPage(db, ...args),
     targetPages: (...args) => targetPages(db, ...args),
     strayPages: (...args) => strayPages(db, ...args),
+    findStray: (...args) => findStray(db, ...args),
     strayBytes: (...args) => strayBytes(db, ...args),
     enrollmentResultPages: (...args) => enrollmentResultPages(db, ...args),
     commandResultPages: (...args) => commandResultPages(db, ...args),

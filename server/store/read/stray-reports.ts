@@ -90,3 +90,24 @@ export async function strayBytes(
     ]),
   );
 }
+
+/** One stray report by its enrolment and CommandUUID. */
+export async function findStray(
+  db: Queryable,
+  viewer: Viewer,
+  enrollmentKey: bigint,
+  commandUuid: string,
+): Promise<StrayReportRow | null> {
+  const statement = params([enrollmentKey, commandUuid]);
+  const result = await db.query<{ id: string; status: string; received_at: Date }>(
+    `select e.id, s.status, s.received_at
+     from stray_report s join enrollment e on e.key = s.enrollment_key
+     where s.enrollment_key = $1::bigint and s.command_uuid = $2::text
+       and ${visibleTo(viewer, 'e', statement)}`,
+    statement.values,
+  );
+  const row = result.rows[0];
+  if (row === undefined) return null;
+  const { id: enrollmentId, status, received_at: receivedAt } = row;
+  return { enrollmentKey, enrollmentId, commandUuid, status, receivedAt };
+}
