@@ -127,7 +127,8 @@ export const StrayReportReceived = builder
       report: t.field({
         type: StrayReport,
         nullable: true,
-        description: 'The report; null when it is no longer kept, or the token lacks commands:read.',
+        description:
+          'The report; null when it is no longer kept, or the token lacks commands:read.',
         resolve: (item, _args, { lists, viewer }) => {
           const { enrollmentKey } = item.event;
           const uuid = textOf('commandUuid')(item);

@@ -3,7 +3,7 @@ import { delayAfter, sleep } from '../sdk/backoff.ts';
 import type { CursorFile } from './cursor-file.ts';
 import { bury } from './dead-letters.ts';
 import { deviceEvents } from './documents.ts';
-import { eventTypes, isDeviceEvent, payloadOf } from './payload.ts';
+import { type DeviceEvent, eventTypes, isDeviceEvent, payloadOf, topicOf } from './payload.ts';
 import { post, type Receiver } from './post.ts';
 import { createWindow } from './window.ts';
 
@@ -15,10 +15,12 @@ export interface BridgeOptions {
   readonly deadLetterFile: string;
   /** Where to begin when no cursor is stored: a cursor, `EARLIEST`, or null for now. */
   readonly from: string | null;
-  /** Milliseconds after which a webhook that the receiver does not take is given up. */
+  /** Topics to post, such as `mdm.Connect`; null: all. */
+  readonly topics: ReadonlySet<string> | null;
+  /** Milliseconds after which a webhook is given up that no receiver was there for. */
   readonly giveUpAfter: number;
-  /** How often one that it refuses (4xx) is tried in all. */
-  readonly refusals: number;
+  /** How often one is tried in all that it answers with an error. */
+  readonly tries: number;
   readonly retry: { readonly minDelay: number; readonly maxDelay: number };
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
   readonly now: () => number;
@@ -35,7 +37,7 @@ const limits = { items: 10_000, bytes: 64 * 1024 * 1024 };
  * @throws {UnauthorizedError} {OperationError} the token is not good, or may not see events
  */
 export async function runBridge(options: BridgeOptions): Promise<void> {
-  const { mdm, cursors, log, signal } = options;
+  const { mdm, cursors, log, topics, signal } = options;
   const stored = cursors.read();
   // Where nothing is stored, what happens from now on is missed by nobody, even if the first event is long in coming.
   const after = stored ?? options.from ?? (await mdm.eventCursor());
@@ -46,7 +48,7 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
   const filter = { types: [...eventTypes] };
   const items = mdm.follow(deviceEvents, { filter, after }, { checkpoints: true, signal });
   for await (const item of items) {
-    const body = isDeviceEvent(item) ? payloadOf(item) : null;
+    const body = isDeviceEvent(item) && isWanted(item, topics) ? payloadOf(item) : null;
     const key = item.__typename === 'Checkpoint' ? null : item.enrollmentId;
     const { cursor } = item;
     await window.add({ cursor, key, bytes: body?.length ?? 0 }, async () =>
@@ -55,6 +57,10 @@ export async function runBridge(options: BridgeOptions): Promise<void> {
   }
   await window.idle();
   progress.store();
+}
+
+function isWanted(event: DeviceEvent, topics: ReadonlySet<string> | null): boolean {
+  return topics === null || topics.has(topicOf(event));
 }
 
 /** Milliseconds between two writes of the cursor: each waits for the disk. */
@@ -94,7 +100,7 @@ async function deliver(options: BridgeOptions, body: string): Promise<boolean> {
     if (signal.aborted) return false;
     if (outcome.kind === 'refused') refused += 1;
     const { why } = outcome;
-    if (refused >= options.refusals || now() - began >= options.giveUpAfter) {
+    if (refused >= options.tries || now() - began >= options.giveUpAfter) {
       const at = new Date(now()).toISOString();
       bury(options.deadLetterFile, { at, why, tries, body });
       log({ message: 'given up', why, tries, deadLetterFile: options.deadLetterFile });

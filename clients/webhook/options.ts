@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { allTopics } from './payload.ts';
 
 export const usage = `usage: webhook --url URL --webhook-url URL [options]
 
@@ -15,8 +16,10 @@ Posts what devices do as NanoMDM's webhooks, each at least once.
   --dead-letter-file FILE   keeps what was given up (./webhook.dead-letters)
   --from WHERE              where to begin without a cursor: now (default), EARLIEST, or a cursor
   --timeout SEC             how long the receiver may take (10)
-  --give-up-after SEC       how long one that is not taken is tried (86400)
-  --refusals N              how often one that is refused (4xx) is tried (3)
+  --topics LIST             post only these, such as mdm.Connect,mdm.TokenUpdate (all)
+  --tries N                 how often one is tried that is answered with an error (5)
+  --give-up-after SEC       how long one is tried while the receiver is away: no answer, 429, 502,
+                            503, 504 (86400)
   --replay FILE             posts the dead letters of a file once more, and ends
   --help
 `;
@@ -35,7 +38,9 @@ export interface Options {
   readonly timeout: number;
   /** Milliseconds. */
   readonly giveUpAfter: number;
-  readonly refusals: number;
+  readonly tries: number;
+  /** Null: all. */
+  readonly topics: ReadonlySet<string> | null;
   readonly replay: string | null;
 }
 
@@ -56,7 +61,10 @@ export function readOptions(argv: readonly string[], env: Env): Options | null {
     url: replay === null ? demand('--url', values.url ?? env['GRAPHMDM_URL']) : '',
     token:
       replay === null
-        ? demand('--token-file or GRAPHMDM_TOKEN', secret(values['token-file'], env['GRAPHMDM_TOKEN']))
+        ? demand(
+            '--token-file or GRAPHMDM_TOKEN',
+            secret(values['token-file'], env['GRAPHMDM_TOKEN']),
+          )
         : '',
     webhookUrl: webhookUrl(demand('--webhook-url', values['webhook-url'])),
     hmacKey: secret(values['webhook-hmac-key-file'], env['WEBHOOK_HMAC_KEY']) ?? null,
@@ -65,7 +73,8 @@ export function readOptions(argv: readonly string[], env: Env): Options | null {
     from: from === undefined || from === 'now' ? null : from,
     timeout: 1_000 * numberOf('--timeout', values.timeout, 10),
     giveUpAfter: 1_000 * numberOf('--give-up-after', values['give-up-after'], 86_400),
-    refusals: numberOf('--refusals', values.refusals, 3),
+    tries: numberOf('--tries', values.tries, 5),
+    topics: topicsOf(values.topics),
     replay,
   };
 }
@@ -85,7 +94,8 @@ function parsed(argv: readonly string[]) {
         from: text,
         timeout: text,
         'give-up-after': text,
-        refusals: text,
+        tries: text,
+        topics: text,
         replay: text,
         help: { type: 'boolean' },
       },
@@ -103,6 +113,16 @@ function demand(what: string, value: string | undefined): string {
 function webhookUrl(text: string): URL {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text);
   throw new UsageError(`--webhook-url ${text} is no http address`);
+}
+
+function topicsOf(text: string | undefined): ReadonlySet<string> | null {
+  if (text === undefined) return null;
+  const topics = text.split(',').map((topic) => topic.trim());
+  const unknown = topics.filter((topic) => !allTopics.has(topic));
+  if (unknown.length === 0) return new Set(topics);
+  throw new UsageError(
+    `--topics: there is no ${unknown.join(', ')}, but ${[...allTopics].join(', ')}`,
+  );
 }
 
 function numberOf(flag: string, text: string | undefined, fallback: number): number {

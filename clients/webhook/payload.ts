@@ -1,4 +1,7 @@
-import type { WebhookCheckInFragment, WebhookEventsSubscription } from '../../generated/gql/graphql.ts';
+import type {
+  WebhookCheckInFragment,
+  WebhookEventsSubscription,
+} from '../../generated/gql/graphql.ts';
 import { reportPlist } from './report-plist.ts';
 import { type Channel, type Who, whoOf } from './who.ts';
 
@@ -43,6 +46,13 @@ export function isDeviceEvent(item: Item): item is DeviceEvent {
   return Object.hasOwn(topics, item.__typename);
 }
 
+/** Every topic. */
+export const allTopics: ReadonlySet<string> = new Set(Object.values(topics));
+
+export function topicOf(event: DeviceEvent): string {
+  return topics[event.__typename];
+}
+
 /**
  * Writes an event as NanoMDM's webhook would have: compact JSON, members in its order, what is empty left
  * out. @returns null for an event about nobody
@@ -55,7 +65,7 @@ export function payloadOf(event: DeviceEvent): string | null {
     ...contentOf(event, who),
     created_at: event.at.replace(/\.?0+Z$/, 'Z'),
     event_id: event.traceId ?? event.id,
-    topic: topics[event.__typename],
+    topic: topicOf(event),
   });
 }
 

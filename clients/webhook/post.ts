@@ -12,14 +12,14 @@ export interface Receiver {
 /** What became of one try. */
 export type Outcome =
   | { readonly kind: 'taken' }
-  /** `again`: the receiver is away or at fault. `refused`: it does not want this one. */
+  /** `again`: the receiver is away. `refused`: it answered, and does not take this one. */
   | { readonly kind: 'again' | 'refused'; readonly why: string };
 
+/** What a receiver, or the proxy before it, answers while it can take nothing. */
+const away: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
+
 /** Posts a webhook once. Never throws. */
-export async function post(
-  { url, hmacKey, timeout }: Receiver,
-  body: string,
-): Promise<Outcome> {
+export async function post({ url, hmacKey, timeout }: Receiver, body: string): Promise<Outcome> {
   try {
     const response = await fetch(url, {
       method: 'POST',
@@ -36,8 +36,7 @@ export async function post(
     if (response.ok) return { kind: 'taken' };
     const why = `${response.status} ${response.statusText}`.trim();
     const { status } = response;
-    const isRefusal = status >= 400 && status < 500 && status !== 408 && status !== 429;
-    return { kind: isRefusal ? 'refused' : 'again', why };
+    return { kind: away.has(status) ? 'again' : 'refused', why };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return { kind: 'again', why: cause instanceof Error ? cause.message : String(cause) };

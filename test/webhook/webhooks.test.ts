@@ -60,7 +60,8 @@ async function bridge(options: Partial<BridgeOptions> = {}): Promise<RunningBrid
     deadLetterFile: inFolder('dead'),
     from: null,
     giveUpAfter: 60_000,
-    refusals: 2,
+    tries: 2,
+    topics: null,
     retry: { minDelay: 1, maxDelay: 5 },
     log: ({ message }) => message === 'following' && following(),
     now: Date.now,
@@ -182,6 +183,14 @@ describe('webhooks', () => {
     expect(tokenUpdate?.json.checkin_event).toMatchObject({ ids, token_update_tally: 1 });
   });
 
+  it('are only those of the topics that are wanted', async () => {
+    const running = await bridge({ topics: new Set(['mdm.TokenUpdate']) });
+    await (await server.device(11)).enrol();
+    await receiver.until((all) => all.length === 1);
+    await running.stop();
+    expect(topics(receiver.received)).toEqual(['mdm.TokenUpdate']);
+  });
+
   it('tell of polls where the server does', async () => {
     const running = await bridge();
     const device = await server.device(3);
@@ -224,9 +233,9 @@ describe('a receiver that is away', () => {
   });
 
   it('loses what it does not take to the dead letters, from which it can be posted again', async () => {
-    const running = await bridge({ refusals: 2 });
+    const running = await bridge();
     const device = await server.device(6);
-    receiver.answer = ({ topic }) => (topic === 'mdm.Authenticate' ? 400 : 200);
+    receiver.answer = ({ topic }) => (topic === 'mdm.Authenticate' ? 500 : 200);
     await device.enrol();
     await receiver.until((all) => all.length === 1);
     await running.stop();
@@ -236,7 +245,7 @@ describe('a receiver that is away', () => {
     expect(statSync(inFolder('dead')).mode & 0o077).toBe(0);
     expect(JSON.parse(readFileSync(inFolder('dead'), 'utf8'))).toMatchObject({
       tries: 2,
-      why: '400 Bad Request',
+      why: '500 Internal Server Error',
     });
     const again = { url: receiver.url, hmacKey, timeout: 5_000 };
     expect(await replay(inFolder('dead'), again)).toEqual({ taken: 0, left: 1 });
@@ -250,7 +259,7 @@ describe('a receiver that is away', () => {
     let time = 0;
     const running = await bridge({ giveUpAfter: 1_000, now: () => (time += 400) });
     const device = await server.device(7);
-    receiver.answer = ({ topic }) => (topic === 'mdm.Authenticate' ? 500 : 200);
+    receiver.answer = ({ topic }) => (topic === 'mdm.Authenticate' ? 502 : 200);
     await device.enrol();
     await receiver.until((all) => all.length === 1);
     await running.stop();

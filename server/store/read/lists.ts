@@ -29,7 +29,13 @@ import {
   resultsByKey,
 } from './results.ts';
 import type { TargetState } from '../../model/targets.ts';
-import { type StrayKey, type StrayReportRow, findStray, strayBytes, strayPages } from './stray-reports.ts';
+import {
+  type StrayKey,
+  type StrayReportRow,
+  findStray,
+  strayBytes,
+  strayPages,
+} from './stray-reports.ts';
 
 import { type TagPosition, countTagged, tagPage, tagsOf } from './tags.ts';
 
