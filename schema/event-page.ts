@@ -108,7 +108,8 @@ function visible({ viewer }: GraphContext, page: EventPage): readonly NumberedEv
 
 function resultKeyOf(event: NumberedEvent): ResultKey | null {
   const { type, enrollmentKey, commandKey } = event;
-  const hasResult = type === 'CommandAnswered' || type === 'CommandEnded';
+  const hasResult =
+    type === 'CommandAnswered' || type === 'CommandEnded' || type === 'InventoryChanged';
   return hasResult && enrollmentKey !== null && commandKey !== null
     ? resultKey({ enrollmentKey, commandKey })
     : null;

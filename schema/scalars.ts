@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 import { builder } from './builder.ts';
-import { plistToJson } from './plist-json.ts';
+import { plistToJson } from '../server/model/plist-json.ts';
 
 builder.scalarType('DateTime', {
   description: 'A moment in time, RFC 3339 in UTC with milliseconds: `2026-11-23T08:15:30.000Z`.',

@@ -49,6 +49,7 @@ import {
   DeviceCertificateEnded,
   EnrollmentProfileRecorded,
 } from './event-renewal.ts';
+import { InventoryChanged } from './event-inventory.ts';
 import { JobProgressed, PushAccepted, PushFailed, PushTopicStopped } from './event-push.ts';
 import { isUuid, jobIdOf } from './job.ts';
 import { liveStream, type StreamEnd } from './live-stream.ts';
@@ -83,6 +84,7 @@ const EventStreamItem = builder.unionType('EventStreamItem', {
     CommandEnded,
     CommandPriorityChanged,
     StrayReportReceived,
+    InventoryChanged,
     PushAccepted,
     PushFailed,
     PushTopicStopped,

@@ -1,15 +1,27 @@
 import type { WakeUps } from './events/wake-ups.ts';
 import type { MdmContext } from './mdm/context.ts';
+import { createDecoder } from './mdm/inventory/decoder.ts';
+import { inventoryProjection } from './mdm/inventory/projection.ts';
 import type { Projection } from './mdm/projection/projection.ts';
 import { type Projector, startProjector } from './mdm/projection/projector.ts';
 import type { Metrics } from './model/metrics.ts';
 
 /** Starts what derives from events; every process takes its share. */
-export function projectionSide(
-  { graph, clock, log, committed }: MdmContext,
+export async function projectionSide(
+  { graph, keyring, clock, log, committed }: MdmContext,
   wakeUps: WakeUps,
   metrics: Metrics,
 ): Promise<Projector> {
-  const projections: readonly Projection[] = [];
-  return startProjector({ pool: graph, projections, wakeUps, committed, clock, log, metrics });
+  const decoder = createDecoder({ clock, log });
+  const projections: readonly Projection[] = [
+    inventoryProjection({ pool: graph, keyring, decoder }),
+  ];
+  const parts = { pool: graph, projections, wakeUps, committed, clock, log, metrics };
+  const projector = await startProjector(parts);
+  return {
+    async stop() {
+      await projector.stop();
+      await decoder.stop();
+    },
+  };
 }

@@ -27,6 +27,7 @@ export const eventTypes = [
   'CommandEnded',
   'CommandPriorityChanged',
   'StrayReportReceived',
+  'InventoryChanged',
   'PushAccepted',
   'PushFailed',
   'PushTopicStopped',

@@ -145,3 +145,24 @@ delete from challenge_use where (challenge, transaction_id) in (
   );
   return result.rowCount ?? 0;
 }
+
+/** Deletes the history of inventory beyond its age, a page at a time; what is known now stays. */
+export async function deleteOldInventoryChanges(pool: Pool, seconds: number): Promise<number> {
+  const result = await pool.query<{ deleted: string }>(
+    `
+with changes as (
+  delete from inventory_change where key in (
+    select key from inventory_change
+    where at < now() - make_interval(secs => $1) limit ${page})
+  returning 1
+), problems as (
+  delete from inventory_problem where (enrollment_key, command_key) in (
+    select enrollment_key, command_key from inventory_problem
+    where at < now() - make_interval(secs => $1) limit ${page})
+  returning 1
+)
+select (select count(*) from changes) + (select count(*) from problems) as deleted`,
+    [seconds],
+  );
+  return Number(result.rows[0]?.deleted ?? 0);
+}

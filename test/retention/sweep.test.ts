@@ -95,6 +95,10 @@ describe('what is kept', () => {
     await answeredBefore(4, 1);
     // Numbered first: what has no number yet is never deleted.
     await expect.poll(async () => sql('select 1 from event where seq is null')).toHaveLength(0);
+    // And projected: what a lane has not passed is kept for it.
+    await expect
+      .poll(() => sql('select 1 from projection_lane, event_stream where position < last_seq'))
+      .toHaveLength(0);
     const [{ count } = { count: 0 }] = await sql<{ count: number }>(
       'select count(*)::int as count from event',
     );

@@ -75,6 +75,7 @@ const beyond = {
     'enrollment.serial_number C',
     'enrollment_tag.enrollment_id C',
     'enrollment_tag.tag C',
+    'inventory_section.section C',
     'issued_certificate.serial C',
     'issued_certificate.transaction_id C',
     'migration_record.name C',
@@ -91,6 +92,7 @@ const beyond = {
   foreignKeys: [],
   // Room in each page for the next version of rows that change all the time.
   storageParameters: [
+    'device_inventory fillfactor=80',
     'enrollment_idle fillfactor=50',
     'enrollment_seen fillfactor=50',
     'event_stream fillfactor=10',

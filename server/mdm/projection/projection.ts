@@ -27,6 +27,8 @@ export interface Projection {
    * without it go by the other one. @default 'enrollment'
    */
   readonly lanesBy?: 'enrollment' | 'command';
+  /** How many events are taken at once, at most. @default 500 */
+  readonly pageSize?: number;
   /**
    * Does everything that is slow (reads, decoding), outside of any transaction. For events that were
    * stored meanwhile by somebody else the result is thrown away, so it must have no effects.

@@ -11,7 +11,7 @@ import { isUnavailable, sqlState } from '../../store/unavailable.ts';
 import { byLane, type Lane, type Waiting } from './lane.ts';
 import type { Projection, Write } from './projection.ts';
 
-const pageSize = 500;
+const usualPage = 500;
 /** How many numbers one read looks through: what bounds its time when few of them are wanted. */
 const stretch = 10_000n;
 /** Under load one page is to hold the events of many commits. */
@@ -54,7 +54,7 @@ export interface LaneReader {
 
 export function createLaneReader(projection: Projection, options: ReaderOptions): LaneReader {
   const { pool, holder, clock } = options;
-  const { name } = projection;
+  const { name, pageSize = usualPage } = projection;
   const log = options.log.child({ projection: name });
   const filter = { types: new Set(projection.types) };
   const lanes = new Map<number, Lane>();

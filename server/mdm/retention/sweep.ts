@@ -6,6 +6,7 @@ import {
   deleteOldEvents,
   deleteOldHistory,
   deleteOldIdempotency,
+  deleteOldInventoryChanges,
   deleteOldInvitations,
   deleteOldMessages,
   forgetOldResults,
@@ -43,6 +44,7 @@ export async function sweep(pool: Pool, keep: Retention, signal: AbortSignal): P
   if (history !== null) {
     steps.push(
       () => deleteOldHistory(pool, history),
+      () => deleteOldInventoryChanges(pool, history),
       () => deleteOldCommands(pool, history),
       () => deleteOldJobs(pool, history),
       () => deleteOldInvitations(pool, history),

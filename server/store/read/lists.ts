@@ -16,6 +16,7 @@ import {
   enrollmentPage,
   userChannelPages,
 } from './enrollments.ts';
+import { type InventoryReads, inventoryReads } from './inventory.ts';
 import type { Page, Queryable, Stretch } from './keyset.ts';
 import { devicesOnTopics } from './push-certificates.ts';
 import { type QueuePosition, type QueueRow, queuePages } from './queue.ts';
@@ -42,7 +43,7 @@ import { type TagPosition, countTagged, tagPage, tagsOf } from './tags.ts';
 type Pages<Row> = Promise<ReadonlyMap<bigint, Page<Row>>>;
 
 /** The lists of the graph, bound to their pool. Each takes the viewer and shows only what is his. */
-export interface Lists {
+export interface Lists extends InventoryReads {
   enrollmentPage(
     viewer: Viewer,
     filter: EnrollmentFilter,
@@ -121,6 +122,7 @@ export interface Lists {
 
 export function createLists(db: Queryable): Lists {
   return {
+    ...inventoryReads(db),
     enrollmentPage: (...args) => enrollmentPage(db, ...args),
     countEnrollments: (...args) => countEnrollments(db, ...args),
     devicesOnTopics: (...args) => devicesOnTopics(db, ...args),

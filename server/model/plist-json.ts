@@ -20,3 +20,22 @@ export function plistToJson(value: unknown): unknown {
   }
   return json;
 }
+
+/** The value that `plistToJson` made JSON of; an integer beyond 2^53 stays the text of its digits. */
+export function jsonToPlist(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null) return json;
+  if (Array.isArray(json)) return json.map(jsonToPlist);
+  const entries = Object.entries(json);
+  const [first] = entries;
+  if (entries.length === 1 && first !== undefined && typeof first[1] === 'string') {
+    const [key, text] = first;
+    if (key === '$date') return new Date(text);
+    if (key === '$data') return Buffer.from(text, 'base64');
+    if (key === '$real') return text === 'nan' ? Number.NaN : Number(text.replace('inf', 'Inf'));
+  }
+  const value: Record<string, unknown> = Object.create(null);
+  for (const [key, inner] of entries) {
+    value[key.startsWith('$$') ? key.slice(1) : key] = jsonToPlist(inner);
+  }
+  return value;
+}

@@ -1,0 +1,133 @@
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '../../model/clock.ts';
+import type { Log } from '../../model/log.ts';
+import type { Decoded } from './decode.ts';
+import type { DecodeRequest } from './decode-thread.ts';
+
+/** Bytes of an answer that are looked at, at most. */
+export const longestAnswer = 8 * 1024 * 1024;
+
+export interface DecoderOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What an answer may take, in milliseconds. @default 5000 */
+  readonly timeoutMs?: number;
+  /** What the thread's heap may take, in megabytes. @default 192 */
+  readonly heapMb?: number;
+}
+
+/** Decodes answers apart from the event loop that serves devices. */
+export interface Decoder {
+  /** Takes as long as it takes, one after the other. Never throws: what fails is a problem. */
+  decode(request: DecodeRequest): Promise<Decoded>;
+  stop(): Promise<void>;
+}
+
+/** How long a thread without work is kept, in milliseconds. */
+const idleMs = 60_000;
+
+/**
+ * A thread that decodes, made when there is something to do. An answer that takes too long or too much
+ * memory ends the thread, never the server; the next answer gets a new one.
+ */
+export function createDecoder(options: DecoderOptions): Decoder {
+  const { clock, log, timeoutMs = 5_000, heapMb = 192 } = options;
+  let thread: Worker | null = null;
+  let endIdle: (() => void) | null = null;
+  let last: Promise<unknown> = Promise.resolve();
+  let stopped = false;
+
+  async function close(): Promise<void> {
+    const worker = thread;
+    thread = null;
+    await worker?.terminate();
+  }
+
+  async function decodeOne(request: DecodeRequest): Promise<Decoded> {
+    if (stopped) throw new Error('the decoder has stopped');
+    if (request.bytes.byteLength > longestAnswer) return { problem: 'The answer is too long.' };
+    endIdle?.();
+    thread ??= await openThread(heapMb);
+    const worker = thread;
+    const outcome = await answerOf(worker, request);
+    if ('ended' in outcome) {
+      log.warn({ requestType: request.requestType, reason: outcome.ended }, 'decoding was ended');
+      if (thread === worker) await close();
+    }
+    endIdle = clock.setTimer(idleMs, () => void close());
+    return 'ended' in outcome ? { problem: outcome.ended } : outcome;
+  }
+
+  /** @returns `ended` when the thread is of no more use */
+  function answerOf(
+    worker: Worker,
+    request: DecodeRequest,
+  ): Promise<Decoded | { readonly ended: string }> {
+    return new Promise((resolve) => {
+      const settle = (outcome: Decoded | { readonly ended: string }): void => {
+        cancel();
+        worker.off('message', settle);
+        worker.off('error', crashed);
+        worker.off('exit', exited);
+        resolve(outcome);
+      };
+      const crashed = (error: Error & { code?: string }): void =>
+        settle({ ended: `Decoding failed (${error.code ?? error.name}).` });
+      const exited = (): void => settle({ ended: 'Decoding was broken off.' });
+      const cancel = clock.setTimer(timeoutMs, () =>
+        settle({ ended: `Decoding took longer than ${timeoutMs / 1_000} s.` }),
+      );
+      worker.on('message', settle);
+      worker.on('error', crashed);
+      worker.on('exit', exited);
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port has no origin
+      worker.postMessage(request);
+    });
+  }
+
+  return {
+    decode(request) {
+      const mine = last.then(() => decodeOne(request));
+      last = mine.catch(() => {});
+      return mine;
+    },
+    async stop() {
+      stopped = true;
+      endIdle?.();
+      await close();
+    },
+  };
+}
+
+/** @throws the thread does not start: no answer's fault */
+async function openThread(heapMb: number): Promise<Worker> {
+  const file = new URL(`./decode-thread.${fromSources ? 'ts' : 'js'}`, import.meta.url);
+  const resourceLimits = { maxOldGenerationSizeMb: heapMb, stackSizeMb: 4 };
+  const worker = fromSources
+    ? new Worker(compiling(file), { eval: true, resourceLimits })
+    : new Worker(file, { resourceLimits, env: {} });
+  worker.unref();
+  await new Promise<void>((resolve, reject) => {
+    const exited = (): void => reject(new Error('the decoding thread ended as it started'));
+    worker.once('error', reject);
+    worker.once('exit', exited);
+    worker.once('message', () => {
+      worker.off('error', reject);
+      worker.off('exit', exited);
+      resolve();
+    });
+  });
+  // Told to whoever waits for an answer; without any listener it would end the process.
+  worker.on('error', () => {});
+  return worker;
+}
+
+const fromSources = import.meta.url.endsWith('.ts');
+
+/** From sources (tests, `npm run dev`) a thread compiles for itself. */
+function compiling(file: URL): string {
+  return `import('tsx/esm/api').then(({ register }) => {
+    register();
+    return import(${JSON.stringify(file.href)});
+  });`;
+}

@@ -1,0 +1,103 @@
+import type { PoolClient } from 'pg';
+
+/** A section as it is stored: the newest that an enrolment has told of something. */
+export interface SectionRow {
+  readonly enrollmentKey: bigint;
+  readonly section: string;
+  readonly tenantId: number;
+  /** JSON. */
+  readonly content: unknown;
+  readonly answeredAt: Date;
+  readonly commandKey: bigint;
+}
+
+type SectionKey = Pick<SectionRow, 'enrollmentKey' | 'section'>;
+
+/** Reads sections and keeps others from changing them until the transaction ends. */
+export async function lockSections(
+  client: PoolClient,
+  keys: readonly SectionKey[],
+): Promise<SectionRow[]> {
+  const result = await client.query<{
+    enrollment_key: string;
+    section: string;
+    tenant_id: number;
+    content: unknown;
+    answered_at: Date;
+    command_key: string;
+  }>({
+    name: 'lock-sections',
+    text: `
+select s.* from inventory_section s
+join unnest($1::bigint[], $2::text[]) as wanted (enrollment_key, section)
+  on s.enrollment_key = wanted.enrollment_key and s.section = wanted.section
+order by s.enrollment_key, s.section
+for update of s`,
+    values: [keys.map(({ enrollmentKey }) => enrollmentKey), keys.map(({ section }) => section)],
+  });
+  return result.rows.map((row) => ({
+    enrollmentKey: BigInt(row.enrollment_key),
+    section: row.section,
+    tenantId: row.tenant_id,
+    content: row.content,
+    answeredAt: row.answered_at,
+    commandKey: BigInt(row.command_key),
+  }));
+}
+
+/**
+ * Writes sections. A row that is newer already, made since they were locked, stays.
+ * @param rows  at most one for each section of an enrolment
+ */
+export async function writeSections(
+  client: PoolClient,
+  rows: readonly SectionRow[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  await client.query({
+    name: 'write-sections',
+    text: `
+insert into inventory_section
+  (enrollment_key, section, tenant_id, content, answered_at, command_key)
+select enrollment_key, section, tenant_id, content::jsonb, answered_at, command_key
+from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::timestamptz[], $6::bigint[])
+  as new (enrollment_key, section, tenant_id, content, answered_at, command_key)
+order by enrollment_key, section
+on conflict (enrollment_key, section) do update
+  set content = excluded.content, answered_at = excluded.answered_at,
+    command_key = excluded.command_key, tenant_id = excluded.tenant_id
+  where inventory_section.answered_at <= excluded.answered_at`,
+    values: [
+      rows.map(({ enrollmentKey }) => enrollmentKey),
+      rows.map(({ section }) => section),
+      rows.map(({ tenantId }) => tenantId),
+      rows.map(({ content }) => JSON.stringify(content)),
+      rows.map(({ answeredAt }) => answeredAt),
+      rows.map(({ commandKey }) => commandKey),
+    ],
+  });
+}
+
+/** Notes that sections were told again, the same as they are: their contents are not written anew. */
+export async function touchSections(
+  client: PoolClient,
+  rows: readonly Omit<SectionRow, 'content'>[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  await client.query({
+    name: 'touch-sections',
+    text: `
+update inventory_section s
+set answered_at = new.answered_at, command_key = new.command_key, tenant_id = new.tenant_id
+from unnest($1::bigint[], $2::text[], $3::int[], $4::timestamptz[], $5::bigint[])
+  as new (enrollment_key, section, tenant_id, answered_at, command_key)
+where s.enrollment_key = new.enrollment_key and s.section = new.section`,
+    values: [
+      rows.map(({ enrollmentKey }) => enrollmentKey),
+      rows.map(({ section }) => section),
+      rows.map(({ tenantId }) => tenantId),
+      rows.map(({ answeredAt }) => answeredAt),
+      rows.map(({ commandKey }) => commandKey),
+    ],
+  });
+}
