@@ -1,5 +1,6 @@
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { redact } from '../server/catalogue/redact.ts';
+import type { AccessUseCases } from '../server/mdm/access/use-cases.ts';
 import type { EnrollUseCases } from '../server/mdm/enroll/use-cases.ts';
 import type { EnrollmentUseCases } from '../server/mdm/enrollments/use-cases.ts';
 import type { EscrowKeyUnlockAnswer, EscrowKeyUnlockInput } from '../server/mdm/escrow/unlock.ts';
@@ -76,7 +77,8 @@ export interface UseCases
   extends PushCertificateUseCases,
     EnrollUseCases,
     EnrollmentUseCases,
-    QueueUseCases {
+    QueueUseCases,
+    AccessUseCases {
   enqueueCommand(viewer: Viewer, input: EnqueueInput): Promise<EnqueueAnswer>;
   escrowKeyUnlock(viewer: Viewer, input: EscrowKeyUnlockInput): Promise<EscrowKeyUnlockAnswer>;
   unenroll(viewer: Viewer, input: UnenrollInput): Promise<UnenrollResult>;

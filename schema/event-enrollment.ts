@@ -167,3 +167,17 @@ export const CertificateReplaced = builder
       }),
     }),
   });
+
+export const EnrollmentMoved = builder
+  .objectRef<EventItem>(eventTypeName('EnrollmentMoved'))
+  .implement({
+    description:
+      'A device was moved to another tenant. Told twice: in the tenant that it leaves, and in its new one.',
+    interfaces: [Event],
+    fields: (t) => ({
+      arrived: t.boolean({
+        description: 'Whether it came to this tenant; false: it left it.',
+        resolve: (item) => flagOf('arrived')(item) ?? false,
+      }),
+    }),
+  });

@@ -7,6 +7,7 @@ const endings = {
   CLEARED: { description: 'The queue was cleared.' },
   CANCELLED: { description: 'It was taken back.' },
   EXPIRED: { description: 'Its time ran out.' },
+  MOVED: { description: 'The device was moved to another tenant before it was answered.' },
 } as const;
 
 type TargetEnding = keyof typeof endings;

@@ -14,6 +14,7 @@ export const TargetStateEnum = builder.enumType('TargetState', {
     CLEARED: { description: 'The queue was cleared.' },
     EXPIRED: { description: 'Its time ran out.' },
     UNENROLLED: { description: 'The device left before it answered.' },
+    MOVED: { description: 'The device was moved to another tenant before it answered.' },
     RE_ENROLLED: { description: 'The device enrolled anew before it answered.' },
   } as const satisfies Readonly<Record<TargetState, { readonly description: string }>>,
 });

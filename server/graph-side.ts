@@ -15,6 +15,7 @@ import { enrollUseCases } from './mdm/enroll/use-cases.ts';
 import { enrollmentUseCases } from './mdm/enrollments/use-cases.ts';
 import { controlJob } from './mdm/jobs/control.ts';
 import { pushEnrollments } from './mdm/push/request.ts';
+import { accessUseCases } from './mdm/access/use-cases.ts';
 import { pushCertificateUseCases } from './mdm/push-certificates/use-cases.ts';
 import { commandBodyPlace, resultPlace } from './mdm/queue/deliver.ts';
 import { enqueueCommand } from './mdm/queue/enqueue.ts';
@@ -62,6 +63,7 @@ export function graphSide(parts: {
       controlJob: (viewer, action, input) => controlJob(ctx, viewer, action, input),
       createUpload: (viewer, input) => createUpload(ctx, viewer, input),
       migrateEnrollments: (viewer, input) => migrateEnrollments(ctx, viewer, input),
+      ...accessUseCases(ctx),
       ...pushCertificateUseCases(ctx),
       ...enrollUseCases(ctx),
       ...enrollmentUseCases(ctx),

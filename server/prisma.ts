@@ -18,6 +18,7 @@ export function openPrisma(pool: Pool): PrismaClient {
       deviceCertificate: { der: true },
       deviceAuthority: { key: true, raKey: true },
       enrollmentInvitation: { challengeSha256: true },
+      apiToken: { sha256: true },
       issuedCertificate: { certificate: true },
       pushCertificate: { key: true },
       pushCertificateRequest: { key: true, encryptionKey: true },

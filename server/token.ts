@@ -1,11 +1,10 @@
 import { parseArgs } from 'node:util';
 import { createToken } from './access/tokens.ts';
-import { everyScope } from './access/viewer-of-token.ts';
 import { parseSettings } from './config.ts';
 import { StartupError } from './model/errors.ts';
 import { silentLog } from './model/log.ts';
 import { noMetrics } from './model/metrics.ts';
-import { scopes as allScopes } from './model/viewer.ts';
+import { everyScope, isScope, scopes as allScopes } from './model/viewer.ts';
 import { migrate } from './store/migrate.ts';
 import { type Database, openDatabase, unhurried } from './store/open.ts';
 import { migrationsFolder } from './store/package-root.ts';
@@ -112,10 +111,6 @@ async function revoke(database: Database, id: string | undefined): Promise<numbe
   }
   console.error(`Token ${id} is revoked.`);
   return 0;
-}
-
-function isScope(text: string): boolean {
-  return allScopes.some((scope) => scope === text);
 }
 
 function after(text: string): Date {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ClientBase } from 'pg';
 import { StartupError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import { everyScope } from './viewer-of-token.ts';
+import { everyScope } from '../model/viewer.ts';
 import { hashToken, newToken } from '../secrets/token.ts';
 import { ensureToken, hasTokens } from '../store/first-token.ts';
 

@@ -15,6 +15,7 @@ export const eventTypes = [
   'EnrollmentNotesChanged',
   'UnenrollRequested',
   'EnrollmentIdle',
+  'EnrollmentMoved',
   'CertificateReplaced',
   'UserAuthenticateReceived',
   'BootstrapTokenSet',

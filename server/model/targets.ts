@@ -49,10 +49,11 @@ export const targetStates = [
   'CLEARED',
   'EXPIRED',
   'UNENROLLED',
+  'MOVED',
   'RE_ENROLLED',
 ] as const;
 
 export type TargetState = (typeof targetStates)[number];
 
 /** States of targets that a command can be sent to once more. */
-export type FailedState = Exclude<TargetState, 'PENDING' | 'NOT_NOW' | 'ACKNOWLEDGED'>;
+export type FailedState = Exclude<TargetState, 'PENDING' | 'MOVED' | 'NOT_NOW' | 'ACKNOWLEDGED'>;

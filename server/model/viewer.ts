@@ -23,10 +23,25 @@ export const scopes = [
   'tokens:read',
   'tokens:write',
   'audit:read',
+  'tenants:read',
   'tenants:write',
 ] as const;
 
+/** Stands in a token for every scope, those that a later version adds too. */
+export const everyScope = '*';
+
 export type Scope = (typeof scopes)[number];
+
+const known: ReadonlySet<string> = new Set(scopes);
+
+export function isScope(text: string): text is Scope {
+  return known.has(text);
+}
+
+/** What a list of scopes, as a token keeps it, allows. Those that this version does not know are left out. */
+export function scopesIn(kept: readonly string[]): ReadonlySet<Scope> {
+  return new Set(kept.includes(everyScope) ? scopes : kept.filter(isScope));
+}
 
 /** Who asks, for what tenant, and what they may do. Every read and every use case takes one. */
 export interface Viewer {
@@ -36,4 +51,6 @@ export interface Viewer {
   readonly tokenId: string | null;
   readonly tenant: TenantId | null;
   readonly scopes: ReadonlySet<Scope>;
+  /** When what he may do ends; absent: it does not end by itself. */
+  readonly expiresAt?: Date;
 }

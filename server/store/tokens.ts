@@ -50,12 +50,26 @@ export async function goodTokens(
 /** Keeps a new token. */
 export async function insertToken(
   db: Queryable,
-  token: StoredToken & { readonly sha256: Buffer },
+  token: StoredToken & {
+    readonly sha256: Buffer;
+    /** @default the database's word for what nobody asked for over the graph */
+    readonly createdBy?: string;
+    readonly replaces?: string;
+  },
 ): Promise<void> {
   await db.query(
-    `insert into api_token (id, tenant_id, name, sha256, scopes, expires_at)
-     values ($1, $2, $3, $4, $5, $6)`,
-    [token.id, token.tenantId, token.name, token.sha256, token.scopes, token.expiresAt],
+    `insert into api_token (id, tenant_id, name, sha256, scopes, expires_at, created_by, replaces)
+     values ($1, $2, $3, $4, $5, $6, coalesce($7, 'system'), $8)`,
+    [
+      token.id,
+      token.tenantId,
+      token.name,
+      token.sha256,
+      token.scopes,
+      token.expiresAt,
+      token.createdBy ?? null,
+      token.replaces ?? null,
+    ],
   );
 }
 
@@ -102,4 +116,40 @@ export async function listTokens(db: Queryable): Promise<readonly StoredToken[]>
     `select ${columns} from api_token where ${isGood} order by created_at, id`,
   );
   return result.rows.map(tokenOf);
+}
+
+/** A token as it is kept, good or not, locked for a change. Null: none that this tenant may see. */
+export async function lockToken(
+  client: Queryable,
+  id: string,
+  tenant: TenantId | null,
+): Promise<(StoredToken & { readonly isGood: boolean }) | null> {
+  const result = await client.query<Row & { readonly is_good: boolean }>(
+    `select ${columns}, ${isGood} as is_good from api_token
+     where id = $1 and ($2::int is null or tenant_id = $2) for update`,
+    [id, tenant],
+  );
+  const row = result.rows[0];
+  return row === undefined ? null : { ...tokenOf(row), isGood: row.is_good };
+}
+
+/** Writes what may be changed of a token that is locked. */
+export async function writeToken(
+  client: Queryable,
+  { id, name, scopes, expiresAt }: Pick<StoredToken, 'id' | 'name' | 'scopes' | 'expiresAt'>,
+): Promise<void> {
+  await client.query('update api_token set name = $2, scopes = $3, expires_at = $4 where id = $1', [
+    id,
+    name,
+    scopes,
+    expiresAt,
+  ]);
+}
+
+/** Ends a token that is locked. */
+export async function endToken(client: Queryable, id: string, actor: string): Promise<void> {
+  await client.query(
+    'update api_token set revoked_at = now(), revoked_by = $2 where id = $1 and revoked_at is null',
+    [id, actor],
+  );
 }

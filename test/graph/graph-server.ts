@@ -18,6 +18,7 @@ import { enqueueCommand } from '../../server/mdm/queue/enqueue.ts';
 import { queueUseCases } from '../../server/mdm/queue/use-cases.ts';
 import type { MdmContext } from '../../server/mdm/context.ts';
 import { escrowKeyUnlock } from '../../server/mdm/escrow/unlock.ts';
+import { accessUseCases } from '../../server/mdm/access/use-cases.ts';
 import { pushCertificateUseCases } from '../../server/mdm/push-certificates/use-cases.ts';
 import { enrollUseCases } from '../../server/mdm/enroll/use-cases.ts';
 import { enrollmentUseCases } from '../../server/mdm/enrollments/use-cases.ts';
@@ -116,6 +117,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
       migrateEnrollments: migrateEnrollments.bind(null, mdm),
       pushEnrollments: pushEnrollments.bind(null, mdm),
       controlJob: controlJob.bind(null, mdm),
+      ...accessUseCases(mdm),
       ...pushCertificateUseCases(mdm),
       ...enrollmentUseCases(mdm),
       ...queueUseCases(mdm),

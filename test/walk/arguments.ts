@@ -11,9 +11,11 @@ export function argumentsFor({
   answeredUuid,
   invitationId,
   challenge,
+  tokenId,
 }: Tenant): Arguments {
   const text = JSON.stringify;
   return {
+    'Query.apiToken': `id: ${text(tokenId)}`,
     'Query.command': `uuid: ${text(answeredUuid)}`,
     'Query.enrollment': `enrollmentId: ${text(device.enrollmentId)}`,
     'Query.enrollmentInvitation': `id: ${text(invitationId)}`,

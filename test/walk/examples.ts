@@ -24,8 +24,8 @@ export interface Example {
    * nothing that belongs to somebody, so he does it for himself.
    */
   readonly foreign?: 'OWN' | 'ConflictError' | 'ValidationError' | 'ForbiddenError';
-  /** Runs after all others, because it ends what they need. */
-  readonly last?: true;
+  /** Runs after all others (and after lower numbers), because it ends what they need. */
+  readonly last?: 1 | 2;
 }
 
 /** A job in the state that is wanted, held by nobody who would work on it. */
@@ -67,6 +67,19 @@ function certified({ apple }: World, csrPem: string, topic: string): string {
   );
 }
 
+/** A token to be changed: each example has one of its own. */
+async function aToken(world: World, { token, mark }: Tenant): Promise<string> {
+  const input = { name: `token of ${mark}`, scopes: ['events:read', 'jobs:read'] };
+  const made = await mutated(
+    world,
+    token,
+    'createApiToken',
+    input,
+    '... on NewApiTokenPayload { apiToken { tokenId } }',
+  );
+  return String(Object(made['apiToken']).tokenId);
+}
+
 const text = (base64: string) => Buffer.from(base64, 'base64').toString();
 
 /** What mdmcert.download mails. */
@@ -98,6 +111,30 @@ async function aWaitingCommand(
  * folder then see to its idempotency key, its audit entry and its tenants.
  */
 export const examples: Readonly<Record<string, Example>> = {
+  createApiToken: {
+    input: (_world, { mark }) => ({ name: `made by ${mark}`, scopes: ['events:read'] }),
+    foreign: 'OWN',
+  },
+  rotateApiToken: { input: async (...of) => ({ tokenId: await aToken(...of) }) },
+  updateApiToken: { input: async (...of) => ({ tokenId: await aToken(...of), name: 'other' }) },
+  revokeApiToken: { input: async (...of) => ({ tokenId: await aToken(...of) }) },
+  createTenant: {
+    input: () => ({ name: 'a new tenant' }),
+    operator: true,
+    foreign: 'ForbiddenError',
+  },
+  renameTenant: {
+    input: (_world, { id, mark }) => ({ tenantId: String(id), name: `${mark} again` }),
+  },
+  moveEnrollments: {
+    input: ({ empty }, { devices: [, device] }) => ({
+      targets: { ids: [device.enrollmentId] },
+      toTenantId: String(empty.id),
+    }),
+    operator: true,
+    foreign: 'ForbiddenError',
+    last: 2,
+  },
   uploadPushCertificate: {
     input: async ({ apple }, { topic }) => ({
       source: { pem: await apple.certificate(topic) },
@@ -139,6 +176,24 @@ export const examples: Readonly<Record<string, Example>> = {
     // None of the ids that he sees is on the profile's topic, whatever the ids.
     foreign: 'ConflictError',
   },
+  setEnrollmentNotes: {
+    input: (_world, { devices: [device], mark }) => ({
+      enrollmentId: device.enrollmentId,
+      notes: `a note of ${mark}`,
+    }),
+  },
+  tagEnrollments: {
+    input: (_world, { devices: [device], mark }) => ({
+      targets: { ids: [device.enrollmentId] },
+      tags: [`tag ${mark}`],
+    }),
+  },
+  untagEnrollments: {
+    input: (_world, { devices: [device], mark }) => ({
+      targets: { ids: [device.enrollmentId] },
+      tags: [`tag ${mark}`],
+    }),
+  },
   revokeEnrollmentInvitation: { input: (_world, { invitationId }) => ({ invitationId }) },
   revokeIssuedCertificate: {
     async input({ sql }, { id }) {
@@ -148,7 +203,7 @@ export const examples: Readonly<Record<string, Example>> = {
       );
       return { serialNumber: row?.['serial'], reason: 'a test' };
     },
-    last: true,
+    last: 1,
   },
   renewDeviceAuthority: { input: () => ({}), operator: true, foreign: 'ForbiddenError' },
   importDeviceAuthority: {
@@ -215,6 +270,6 @@ export const examples: Readonly<Record<string, Example>> = {
       enrollmentId: device.enrollmentId,
       method: 'UNAUTHORIZED',
     }),
-    last: true,
+    last: 1,
   },
 };

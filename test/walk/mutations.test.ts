@@ -21,7 +21,7 @@ const ordered = fields
     const { [field.name]: example } = examples;
     return example ? [{ field, example }] : [];
   })
-  .toSorted((a, b) => Number(a.example.last ?? false) - Number(b.example.last ?? false));
+  .toSorted((a, b) => (a.example.last ?? 0) - (b.example.last ?? 0));
 
 let world: World;
 

@@ -19,6 +19,11 @@ const open: readonly string[] = [
   'Query.nodes',
   // A position in the stream tells nothing of what stands there.
   'Query.eventCursor',
+  // What one is taken for, which one knows; links from there to what needs a scope have rules.
+  'Query.viewer',
+  ...['actor', 'scopes', 'allTenants', 'tenantId', 'tenant', 'expiresAt', 'apiToken'].map(
+    (field) => `Viewer.${field}`,
+  ),
 ];
 
 /** The scopes that a rule asks for; null: there is no rule. */
@@ -78,5 +83,15 @@ describe('the rules of the schema', () => {
       root ? fieldsOf(root).filter((field) => ruleOf(field) === null) : [],
     );
     expect(without.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('use every scope that a token can have', () => {
+    const used = Object.values(schema.getTypeMap()).flatMap((type) => [
+      ...(ruleOf(type) ?? []),
+      ...fieldsOf(type).flatMap((field) => ruleOf(field) ?? []),
+    ]);
+    // Looked at in the resolvers: what a raw message shows depends on it.
+    const unused = scopes.filter((scope) => !used.includes(scope) && scope !== 'secrets:read');
+    expect(unused).toEqual([]);
   });
 });

@@ -21,6 +21,7 @@ export interface Tenant {
   readonly mark: string;
   readonly id: number;
   readonly token: string;
+  readonly tokenId: string;
   readonly topic: string;
   /** Two enrolled devices, of which the first has a user's channel, and a result. */
   readonly devices: readonly [Device, Device];
@@ -93,7 +94,7 @@ async function settle({ store }: EnrollServer, name: string, id: number) {
     tenant: id,
     expiresAt: null,
   });
-  return { id, token: made.token };
+  return { id, token: made.token, tokenId: made.id };
 }
 
 /** Runs a mutation and demands its payload. */
@@ -125,7 +126,7 @@ async function plant(
   id: number,
 ): Promise<Tenant> {
   const { server, apple } = parts;
-  const { token } = await settle(server, mark, id);
+  const { token, tokenId } = await settle(server, mark, id);
   const topic = `com.apple.mgmt.External.${mark}`;
   const pem = await apple.certificate(topic);
   await mutated(parts, token, 'uploadPushCertificate', { source: { pem }, newTopic: true });
@@ -165,6 +166,7 @@ async function plant(
     mark,
     id,
     token,
+    tokenId,
     topic,
     devices,
     invitationId: String(Object(invited['invitation']).invitationId),

@@ -1,5 +1,11 @@
 /** How a target leaves the queue without an answer. */
-export type EndReason = 'RE_ENROLLED' | 'UNENROLLED' | 'CLEARED' | 'CANCELLED' | 'EXPIRED';
+export type EndReason =
+  | 'RE_ENROLLED'
+  | 'UNENROLLED'
+  | 'CLEARED'
+  | 'CANCELLED'
+  | 'EXPIRED'
+  | 'MOVED';
 
 /** One row: how many entries have left, and the last enrolment among them. */
 export interface LeftRow {

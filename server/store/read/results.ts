@@ -12,6 +12,9 @@ import {
 import type { TargetState } from '../../model/targets.ts';
 import { historyIn } from './target-state.ts';
 
+// A device that was moved to another tenant leaves its results behind: they are shown to who sees both,
+// the enrolment and the command.
+
 /** How one enrolment's part in a command ended; without the report's bytes. */
 export interface ResultRow {
   readonly enrollmentKey: bigint;
@@ -100,14 +103,15 @@ async function pagesFor(
   const bounds = { after: bound(stretch.after), before: bound(stretch.before) };
   const { where, tail } = stretchSql([`r.${order}`], bounds, stretch);
   const result = await db.query<Row>(
-    `select result.*, c.uuid, c.request_type
+    `select result.*
      from unnest($1::bigint[]) as parent (key)
      cross join lateral (
-       select ${columns}, e.id
-       from command_result r join enrollment e on e.key = r.enrollment_key
-       where r.${parent} = parent.key and ${visible} and (${wanted}) ${where} ${tail}
+       select ${columns}, e.id, c.uuid, c.request_type
+       from command_result r
+       join enrollment e on e.key = r.enrollment_key and ${visible}
+       join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}
+       where r.${parent} = parent.key and (${wanted}) ${where} ${tail}
      ) result
-     join command c on c.key = result.command_key
      order by result.${parent}, result.${order} ${stretch.fromEnd ? 'desc' : ''}`,
     statement.values,
   );
@@ -129,7 +133,7 @@ export async function resultsByKey(
      join command_result r on r.enrollment_key = wanted.enrollment_key
        and r.command_key = wanted.command_key
      join enrollment e on e.key = r.enrollment_key and ${visibleTo(viewer, 'e', statement)}
-     join command c on c.key = r.command_key`,
+     join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}`,
     statement.values,
   );
   return new Map(result.rows.map(resultOf).map((row) => [resultKey(row), row]));
@@ -146,7 +150,7 @@ export async function findResult(
   const result = await db.query<Row>(
     `select ${columns}, e.id, c.uuid, c.request_type
      from enrollment e
-     join command c on c.uuid = $2
+     join command c on c.uuid = $2 and ${visibleTo(viewer, 'c', statement)}
      join command_result r on r.enrollment_key = e.key and r.command_key = c.key
      where e.id = $1 and ${visibleTo(viewer, 'e', statement)}
      order by c.key limit 1`,
@@ -170,6 +174,7 @@ export async function resultBytes(
      join command_result r on r.enrollment_key = wanted.enrollment_key
        and r.command_key = wanted.command_key
      join enrollment e on e.key = r.enrollment_key and ${visibleTo(viewer, 'e', statement)}
+     join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}
      where r.result is not null`,
     statement.values,
   );

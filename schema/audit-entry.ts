@@ -1,0 +1,82 @@
+import { builder } from './builder.ts';
+import { ofTenant } from './load.ts';
+import { parseKey } from './page.ts';
+import { linkTenant, Tenant } from './tenant.ts';
+
+const readers = { scope: 'audit:read' } as const;
+
+export const AuditEntry = builder.prismaNode('AuditEntry', {
+  description:
+    'That somebody did something: each mutation that changed something, and each look at a secret.',
+  select: { key: true },
+  authScopes: readers,
+  nullable: true,
+  id: { field: 'key', description: 'Opaque global id.' },
+  findUnique: (key, { viewer }) => ({ key: parseKey(key) ?? -1n, ...ofTenant(viewer) }),
+  fields: (t) => ({
+    at: t.expose('at', { type: 'DateTime', description: 'When it was done.' }),
+    actor: t.exposeString('actor', {
+      description: 'Who did it: `token:<name>`, `oidc:<subject>` or `system`.',
+    }),
+    action: t.exposeString('action', {
+      description: 'What was done: the name of the mutation, or `readSecret`.',
+    }),
+    traceId: t.exposeString('traceId', {
+      nullable: true,
+      description: 'The trace id of the request, as logs and events have it.',
+    }),
+    details: t.expose('details', {
+      type: 'PlistJSON',
+      description: 'What it was about: ids, counts, types. Never a secret.',
+    }),
+    tenant: t.prismaField({
+      type: Tenant,
+      nullable: true,
+      description: 'The tenant of who did it; null: of none, or without tenants:read.',
+      select: { tenantId: true },
+      resolve: (query, { tenantId }, _args, context) => linkTenant(context, tenantId, query),
+    }),
+  }),
+});
+
+const FilterInput = builder.inputType('AuditEntryFilterInput', {
+  description: 'Which entries: every member that is given must hold; an absent one means any.',
+  fields: (t) => ({
+    actors: t.stringList({ description: 'By one of these, such as `token:<name>`.' }),
+    actions: t.stringList({ description: 'One of these: names of mutations, or `readSecret`.' }),
+    from: t.field({ type: 'DateTime', description: 'Done at this time or later.' }),
+    until: t.field({ type: 'DateTime', description: 'Done before this time.' }),
+  }),
+});
+
+builder.queryField('auditEntries', (t) =>
+  t.prismaConnection({
+    type: AuditEntry,
+    cursor: 'key',
+    description: 'Who did what, the newest first. A tenant sees what its own tokens did.',
+    authScopes: readers,
+    args: {
+      filter: t.arg({ type: FilterInput, description: 'Only these entries; absent: all.' }),
+    },
+    resolve: (query, _root, { filter }, { prisma, viewer }) => {
+      const { actors, actions, from, until } = filter ?? {};
+      return prisma.auditEntry.findMany({
+        ...query,
+        where: {
+          ...ofTenant(viewer),
+          ...(actors && { actor: { in: actors.map(storable) } }),
+          ...(actions && { action: { in: actions.map(storable) } }),
+          ...((from || until) && {
+            at: { ...(from && { gte: from }), ...(until && { lt: until }) },
+          }),
+        },
+        orderBy: { key: 'desc' },
+      });
+    },
+  }),
+);
+
+/** PostgreSQL knows no NUL in a text, so nothing has one. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '\ufffd');
+}

@@ -1,0 +1,158 @@
+import type { MoveAnswer } from '../server/mdm/access/move-enrollments.ts';
+import type { TenantAnswer } from '../server/mdm/access/tenants.ts';
+import { builder } from './builder.ts';
+import { DeviceEnrollment } from './enrollment.ts';
+import { mutationErrors } from './errors.ts';
+import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
+import { ofTenant } from './load.ts';
+import { linkTenant, Tenant, tenantIdOf } from './tenant.ts';
+import { TargetsInput, targetsOf } from './targets.ts';
+
+const writers = { scope: 'tenants:write' } as const;
+
+const TenantPayload = builder.objectRef<TenantAnswer>('TenantPayload').implement({
+  description: 'A tenant after something was done to it.',
+  fields: (t) => ({
+    tenant: t.prismaField({
+      type: Tenant,
+      nullable: true,
+      description: 'The tenant; null for a token without tenants:read.',
+      resolve: (query, { tenant }, _args, context) => linkTenant(context, tenant, query),
+    }),
+    cursor: t.exposeString('cursor', {
+      description: "The event stream's position from before: subscribe after it to miss nothing.",
+    }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'Whether an earlier, equal request had done it already.',
+    }),
+  }),
+});
+
+const CreateTenantInput = builder.inputType('CreateTenantInput', {
+  description: 'A tenant.',
+  fields: (t) => ({
+    name: t.string({
+      required: true,
+      description: 'Its name: 1 to 100 characters, no other has it.',
+    }),
+    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
+  }),
+});
+
+const RenameTenantInput = builder.inputType('RenameTenantInput', {
+  description: 'Which tenant, and its new name.',
+  fields: (t) => ({
+    tenantId: t.id({ required: true, description: 'Its global or its natural id.' }),
+    name: t.string({
+      required: true,
+      description: 'Its name: 1 to 100 characters, no other has it.',
+    }),
+    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
+  }),
+});
+
+builder.mutationFields((t) => ({
+  createTenant: t.field({
+    type: TenantPayload,
+    description: 'Makes a tenant. Needs a token that belongs to none.',
+    authScopes: writers,
+    errors: {
+      types: mutationErrors,
+      union: { name: 'CreateTenantResult', description: 'The outcomes of `createTenant`.' },
+    },
+    args: { input: t.arg({ type: CreateTenantInput, required: true, description: 'The tenant.' }) },
+    resolve: (_root, { input }, { useCases, viewer }) =>
+      useCases.createTenant(viewer, {
+        name: input.name,
+        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
+      }),
+  }),
+  renameTenant: t.field({
+    type: TenantPayload,
+    description: 'Gives a tenant another name.',
+    authScopes: writers,
+    errors: {
+      types: mutationErrors,
+      union: { name: 'RenameTenantResult', description: 'The outcomes of `renameTenant`.' },
+    },
+    args: { input: t.arg({ type: RenameTenantInput, required: true, description: 'Which.' }) },
+    resolve: (_root, { input }, { useCases, viewer }) =>
+      useCases.renameTenant(viewer, {
+        tenant: tenantIdOf(input.tenantId),
+        name: input.name,
+        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
+      }),
+  }),
+}));
+
+const MovePayload = builder.objectRef<MoveAnswer>('MoveEnrollmentsPayload').implement({
+  description: 'What was moved, or with `validateOnly` what would be.',
+  fields: (t) => ({
+    movedCount: t.exposeInt('movedCount', {
+      description: "How many devices. Their users' channels go with them and are not counted.",
+    }),
+    endedCount: t.exposeInt('endedCount', {
+      description: 'How many waiting commands ended by it, with the reason `MOVED`.',
+    }),
+    sample: t.prismaField({
+      type: [DeviceEnrollment],
+      description: 'The first of the devices, at most 100; none without enrollments:read.',
+      resolve: (query, { sample }, _args, { prisma, viewer }) =>
+        viewer.scopes.has('enrollments:read')
+          ? prisma.enrollment.findMany({
+              ...query,
+              where: { id: { in: [...sample] }, ...ofTenant(viewer) },
+              orderBy: { id: 'asc' },
+            })
+          : [],
+    }),
+    validateOnly: t.exposeBoolean('validateOnly', { description: 'Whether nothing was moved.' }),
+    cursor: t.exposeString('cursor', {
+      description: "The event stream's position from before: subscribe after it to miss nothing.",
+    }),
+    replayed: t.exposeBoolean('replayed', {
+      description: 'Whether an earlier, equal request had done it already.',
+    }),
+  }),
+});
+
+const MoveInput = builder.inputType('MoveEnrollmentsInput', {
+  description: 'Which devices, and whereto.',
+  fields: (t) => ({
+    targets: t.field({ type: TargetsInput, required: true, description: 'Which devices.' }),
+    toTenantId: t.id({ required: true, description: 'The tenant: its global or its natural id.' }),
+    validateOnly: t.boolean({
+      required: true,
+      defaultValue: false,
+      description: 'Move nothing; only answer how many and which it would be.',
+    }),
+    expectedCount: t.int({
+      description:
+        'For a filter, or all: the `movedCount` of a dry run. If more would be moved, nothing is done.',
+    }),
+    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
+  }),
+});
+
+builder.mutationField('moveEnrollments', (t) =>
+  t.field({
+    type: MovePayload,
+    description:
+      "Moves devices, with their users' channels, to another tenant. What waits for them ends. Needs a " +
+      'token that belongs to no tenant.',
+    authScopes: writers,
+    errors: {
+      types: mutationErrors,
+      union: { name: 'MoveEnrollmentsResult', description: 'The outcomes of `moveEnrollments`.' },
+    },
+    args: { input: t.arg({ type: MoveInput, required: true, description: 'Which, and whereto.' }) },
+    resolve: (_root, { input }, { useCases, viewer }) =>
+      useCases.moveEnrollments(viewer, {
+        targets: targetsOf(input.targets, 'DEVICE', ['input', 'targets']),
+        toTenant: tenantIdOf(input.toTenantId),
+        validateOnly: input.validateOnly,
+        expectedCount: input.expectedCount ?? null,
+        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
+      }),
+  }),
+);

@@ -1,0 +1,62 @@
+import { builder } from './builder.ts';
+import type { GraphContext } from './context.ts';
+
+const readers = { scope: 'tenants:read' } as const;
+
+export const Tenant = builder.prismaNode('Tenant', {
+  description:
+    'Whom things belong to: enrolments, commands, events, jobs, invitations, push certificates, tokens ' +
+    'and audit entries have one. A token of one tenant sees nothing of the others.',
+  select: { id: true },
+  authScopes: readers,
+  nullable: true,
+  id: { field: 'id', description: 'Opaque global id.' },
+  findUnique: (id, { viewer }) => ({ id: seen(viewer, tenantIdOf(id)) }),
+  fields: (t) => ({
+    tenantId: t.string({
+      description: 'Its natural id, a number.',
+      resolve: ({ id }) => String(id),
+    }),
+    name: t.exposeString('name', { description: 'Its name.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+  }),
+});
+
+/** A number that no tenant has. */
+const none = -1;
+
+/** Takes a tenant's global id or its natural one; null when it is neither. */
+export function tenantIdOf(id: string): number | null {
+  const [, natural = id] = /^Tenant:(.+)$/.exec(Buffer.from(id, 'base64').toString('utf8')) ?? [];
+  return /^\d{1,9}$/.test(natural) ? Number(natural) : null;
+}
+
+function seen(viewer: GraphContext['viewer'], tenant: number | null): number {
+  if (tenant === null) return none;
+  return viewer.tenant === null || viewer.tenant === tenant ? tenant : none;
+}
+
+/** A tenant for a field that names one; null for a token without tenants:read. */
+export async function linkTenant(
+  { prisma, viewer }: GraphContext,
+  tenant: number | null,
+  query: object,
+) {
+  if (tenant === null || !viewer.scopes.has('tenants:read')) return null;
+  return prisma.tenant.findUnique({ ...query, where: { id: seen(viewer, tenant) } });
+}
+
+builder.queryField('tenants', (t) =>
+  t.prismaConnection({
+    type: Tenant,
+    cursor: 'id',
+    description: 'The tenants; for a token of one tenant only its own.',
+    authScopes: readers,
+    resolve: (query, _root, _args, { prisma, viewer }) =>
+      prisma.tenant.findMany({
+        ...query,
+        where: viewer.tenant === null ? {} : { id: viewer.tenant },
+        orderBy: { id: 'asc' },
+      }),
+  }),
+);
