@@ -7,7 +7,16 @@ import type { Plugin } from 'graphql-yoga';
 import type { Counter } from '../model/metrics.ts';
 
 /** How large an operation may be. Generous for people and programs, far below what hurts. */
-export const limits = { depth: 20, aliases: 30, directives: 30, tokens: 2_000 };
+export const limits = {
+  depth: 20,
+  aliases: 30,
+  directives: 30,
+  tokens: 2_000,
+  /** Objects that an answer can have at most; see `cost.ts`. */
+  cost: 50_000,
+  /** Open at once with one token, on one process. */
+  subscriptions: 500,
+};
 
 /**
  * Refuses operations that are too large, each with its code and HTTP 400, before anything runs.
@@ -43,6 +52,12 @@ export const noIntrospection: Plugin = {
   },
 };
 
-function refusal(code: string, message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code, http: { status: 400 } } });
+/** The error that a refused operation is answered with. */
+export function refusal(
+  code: string,
+  message: string,
+  more: Readonly<Record<string, unknown>> = {},
+  status = 400,
+): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, ...more, http: { status } } });
 }

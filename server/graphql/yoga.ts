@@ -2,8 +2,10 @@ import type { GraphQLSchema } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
+import { costPlugin } from './cost-limit.ts';
 import { limitPlugins, noIntrospection } from './limits.ts';
 import { createMask } from './mask.ts';
+import { openSubscriptionsPlugin } from './open-subscriptions.ts';
 import type { ContextOf, Operation } from './operation.ts';
 import type { GraphqlSettings } from './settings.ts';
 
@@ -31,7 +33,12 @@ export function createPipeline<Context extends object>(parts: YogaParts<Context>
     schema,
     graphqlEndpoint: endpoint,
     context: ({ operation }) => contextOf(operation),
-    plugins: [...limitPlugins(refused), ...(settings.introspection ? [] : [noIntrospection])],
+    plugins: [
+      ...limitPlugins(refused),
+      ...(settings.introspection ? [] : [noIntrospection]),
+      costPlugin(refused),
+      openSubscriptionsPlugin(refused),
+    ],
     maskedErrors: { maskError: mask },
     maxRequestBodySize: settings.bodyLimit,
     // What has to be logged, the mask logs.
