@@ -4,7 +4,7 @@ import { builder } from './builder.ts';
 import { Command } from './command.ts';
 import { Enrollment, enrollmentCursor } from './enrollment.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
-import { mutationErrors } from './errors.ts';
+import { targetErrors } from './errors.ts';
 import { Job } from './job.ts';
 import { findEnrollmentsById, nodesQuery, ofTenant } from './load.ts';
 import { connectionOf, cursorCodec, pageOfList, parseKey, stretchOf } from './page.ts';
@@ -203,7 +203,7 @@ builder.mutationField('enqueueCommand', (t) =>
     description: 'Queues a command for one enrolment or for many.',
     authScopes: { scope: 'commands:write' },
     errors: {
-      types: mutationErrors,
+      types: targetErrors,
       union: {
         name: 'EnqueueCommandResult',
         description: 'The outcomes of `enqueueCommand`.',

@@ -1,9 +1,10 @@
 import type { EnrollmentKind } from '../server/model/enrollment.ts';
 import { ValidationError } from '../server/model/errors.ts';
-import type { EnrollmentFilter } from '../server/model/targets.ts';
+import type { EnrollmentFilter, PushStateName } from '../server/model/targets.ts';
 import { builder } from './builder.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
 import { EnrollmentKindEnum } from './enrollment-kind.ts';
+import { PushStateEnum } from './push-state.ts';
 
 type Maybe<T> = T | null | undefined;
 
@@ -25,7 +26,32 @@ export interface FilterInput {
   topics?: Maybe<string[]>;
   awaitingConfiguration?: Maybe<boolean>;
   tags?: Maybe<TagFilterInput>;
+  search?: Maybe<string>;
+  models?: Maybe<string[]>;
+  osVersion?: Maybe<OsVersionRange>;
+  lastSeenBefore?: Maybe<Date>;
+  lastSeenAfter?: Maybe<Date>;
+  enrolledBefore?: Maybe<Date>;
+  enrolledAfter?: Maybe<Date>;
+  certificateExpiresBefore?: Maybe<Date>;
+  pendingCommands?: Maybe<string[]>;
+  pushStates?: Maybe<PushStateName[]>;
 }
+
+interface OsVersionRange {
+  atLeast?: Maybe<string>;
+  below?: Maybe<string>;
+}
+
+const OsVersionRangeInput = builder.inputRef<OsVersionRange>('OsVersionRangeInput').implement({
+  description:
+    'Versions of a system, such as `14` or `10.15.7`, compared by their numbers: what is not said is 0. ' +
+    'A device that has told no version is in no range.',
+  fields: (t) => ({
+    atLeast: t.string({ description: 'This version or a newer one.' }),
+    below: t.string({ description: 'Older than this version.' }),
+  }),
+});
 
 const TagFilter = builder.inputRef<TagFilterInput>('TagFilterInput').implement({
   description: 'Which tags an enrolment has: every member that is given must hold.',
@@ -59,6 +85,39 @@ EnrollmentFilterInput.implement({
     tags: t.field({
       type: TagFilter,
       description: 'With these tags; a user channel also by those of its device.',
+    }),
+    search: t.string({
+      description:
+        'Whose id, serial number or name begins so. Ids and serial numbers as written or in capitals, ' +
+        'names whatever their case; a user channel by its id or its device.',
+    }),
+    models: t.stringList({
+      description: 'Of one of these models, such as `MacBookPro`; a user channel by its device.',
+    }),
+    osVersion: t.field({
+      type: OsVersionRangeInput,
+      description: "With a system of these versions; a user channel by its device's.",
+    }),
+    lastSeenBefore: t.field({
+      type: 'DateTime',
+      description: 'Last heard before the hour of this time, or never. Compared by the hour.',
+    }),
+    lastSeenAfter: t.field({
+      type: 'DateTime',
+      description: 'Heard in the hour of this time or since. Compared by the hour.',
+    }),
+    enrolledBefore: t.field({ type: 'DateTime', description: 'Enrolled before this time.' }),
+    enrolledAfter: t.field({ type: 'DateTime', description: 'Enrolled at this time or since.' }),
+    certificateExpiresBefore: t.field({
+      type: 'DateTime',
+      description: 'The certificate that it signs with ends before this time.',
+    }),
+    pendingCommands: t.stringList({
+      description: 'A command of one of these RequestTypes waits for it.',
+    }),
+    pushStates: t.field({
+      type: [PushStateEnum],
+      description: 'Pushing to it stands like one of these.',
     }),
   }),
 });
@@ -128,6 +187,12 @@ function read(
       ...(none && { none: texts('tags', none) }),
     };
   };
+  const textIn = (name: string, text: string) => texts(name, [text])[0] ?? '';
+  const time = (name: TimeMember) => {
+    const value = input[name];
+    return value && { [name]: value.toISOString() };
+  };
+  const { search, models, osVersion, pendingCommands, pushStates } = input;
   const { and, or, not, ids, kinds, enabled, serialNumbers, topics, tags } = input;
   const awaiting = input.awaitingConfiguration;
   return {
@@ -141,10 +206,44 @@ function read(
     ...(topics && { topics: texts('topics', topics) }),
     ...(typeof awaiting === 'boolean' && { awaitingConfiguration: awaiting }),
     ...(tags && { tags: tagsOf(tags) }),
+    ...(typeof search === 'string' && { search: textIn('search', search) }),
+    ...(models && { models: texts('models', models) }),
+    ...(osVersion && { osVersion: rangeOf(osVersion, [...path, 'osVersion'], reading.strict) }),
+    ...time('lastSeenBefore'),
+    ...time('lastSeenAfter'),
+    ...time('enrolledBefore'),
+    ...time('enrolledAfter'),
+    ...time('certificateExpiresBefore'),
+    ...(pendingCommands && { pendingCommands: texts('pendingCommands', pendingCommands) }),
+    ...(pushStates && { pushStates }),
   };
 }
 
-function demandMembers(input: FilterInput | TagFilterInput, path: readonly string[]): void {
+type TimeMember =
+  | 'lastSeenBefore'
+  | 'lastSeenAfter'
+  | 'enrolledBefore'
+  | 'enrolledAfter'
+  | 'certificateExpiresBefore';
+
+/** @throws {ValidationError} a version that is none */
+function rangeOf(range: OsVersionRange, path: readonly string[], strict: boolean) {
+  if (strict) demandMembers(range, path);
+  for (const [name, version] of Object.entries(range)) {
+    if (version === null || /^\d{1,4}(\.\d{1,4}){0,2}$/.test(version)) continue;
+    throw new ValidationError('BAD_VERSION', 'A version looks like 14, 14.2 or 10.15.7.', [
+      ...path,
+      name,
+    ]);
+  }
+  const { atLeast, below } = range;
+  return { ...(atLeast && { atLeast }), ...(below && { below }) };
+}
+
+function demandMembers(
+  input: FilterInput | TagFilterInput | OsVersionRange,
+  path: readonly string[],
+): void {
   const members = Object.entries(input).filter(([, value]) => value !== undefined);
   if (members.length === 0) {
     throw new ValidationError(
@@ -156,6 +255,9 @@ function demandMembers(input: FilterInput | TagFilterInput, path: readonly strin
   for (const [name, value] of members) {
     if (value === null) {
       throw new ValidationError('NULL_IN_FILTER', `\`${name}\` is null.`, [...path, name]);
+    }
+    if (value === '') {
+      throw new ValidationError('EMPTY_TEXT', `\`${name}\` is empty.`, [...path, name]);
     }
     if (Array.isArray(value) && value.length === 0) {
       throw new ValidationError('EMPTY_LIST', `\`${name}\` is an empty list.`, [...path, name]);

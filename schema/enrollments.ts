@@ -1,8 +1,13 @@
 import { ValidationError } from '../server/model/errors.ts';
 import { builder } from './builder.ts';
-import { DeviceEnrollment, Enrollment, enrollmentCursor } from './enrollment.ts';
+import { DeviceEnrollment, Enrollment } from './enrollment.ts';
 import { EnrollmentFilterInput, listFilterOf } from './enrollment-filter.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
+import {
+  EnrollmentOrderInput,
+  enrollmentOrderCursor,
+  enrollmentOrderOf,
+} from './enrollment-order.ts';
 import { findEnrollments, nodesQuery, ofTenant } from './load.ts';
 import { connectionOf, stretchOf } from './page.ts';
 import type { Count } from '../server/store/read/enrollments.ts';
@@ -18,23 +23,30 @@ builder.queryField('enrollments', (t) =>
   t.connection(
     {
       type: DeviceEnrollment,
-      description: "Devices, by enrolment id. Their users' channels are below each device.",
+      description:
+        "Devices, by enrolment id unless said otherwise. Their users' channels are below each device.",
       authScopes: readers,
       args: {
         filter: t.arg({ type: EnrollmentFilterInput, description: 'Only these; absent: all.' }),
+        orderBy: t.arg({ type: EnrollmentOrderInput, description: 'Absent: by enrolment id.' }),
       },
-      resolve: async (_root, { filter: input, ...args }, context, info) => {
+      resolve: async (_root, { filter: input, orderBy, ...args }, context, info) => {
         const { lists, viewer } = context;
         const filter = listFilterOf(input, ['filter']);
-        const stretch = stretchOf(args, enrollmentCursor);
-        const page = await lists.enrollmentPage(viewer, filter, 'DEVICE', stretch);
+        const order = enrollmentOrderOf(orderBy);
+        const cursor = enrollmentOrderCursor(order);
+        const stretch = stretchOf(args, cursor);
+        const page = await lists.enrollmentPage(viewer, filter, order, stretch);
         const keys = page.rows.map(({ key }) => key);
         const found = await findEnrollments(context, keys, nodesQuery(context, info));
-        const rows = keys.flatMap((key) => found.get(key) ?? []);
+        const rows = page.rows.flatMap(({ key, position }) => {
+          const node = found.get(key);
+          return node === undefined ? [] : [{ node, position }];
+        });
         let count: Promise<Count> | undefined;
         return {
-          ...connectionOf({ rows, more: page.more }, stretch, (node) => ({
-            cursor: enrollmentCursor.encode(node.id),
+          ...connectionOf({ rows, more: page.more }, stretch, ({ node, position }) => ({
+            cursor: cursor.encode(position),
             node,
           })),
           count: () => (count ??= lists.countEnrollments(viewer, filter, 'DEVICE')),
@@ -69,18 +81,35 @@ builder.queryField('enrollment', (t) =>
       id: t.arg.id({ description: 'Its global id.' }),
       udid: t.arg.string({ description: "The device's UDID." }),
       enrollmentId: t.arg.string({ description: 'Its natural id, of any channel.' }),
+      serialNumber: t.arg.string({
+        description:
+          "The device's serial number. Of several with it (another tenant's, one from before a repair) the " +
+          'one that was made last.',
+      }),
     },
     resolve: (query, _root, args, { prisma, viewer }) => {
       const names = Object.entries(args).filter(([, value]) => typeof value === 'string');
       const [[name, value] = ['', '']] = names;
       if (names.length !== 1 || typeof value !== 'string' || value.includes('\0')) {
-        throw new ValidationError('ONE_NAME', 'Give exactly one of id, udid and enrollmentId.', []);
+        throw new ValidationError(
+          'ONE_NAME',
+          'Give exactly one of id, udid, enrollmentId and serialNumber.',
+          [],
+        );
       }
-      const where =
-        name === 'udid'
-          ? { id: value, kind: 'DEVICE' }
-          : { id: name === 'id' ? enrollmentIdOf(value) : value };
-      return prisma.enrollment.findFirst({ ...query, where: { ...where, ...ofTenant(viewer) } });
+      const byName = {
+        udid: { id: value, kind: 'DEVICE' },
+        serialNumber: { serialNumber: value, deviceKey: null },
+        id: { id: enrollmentIdOf(value) },
+      };
+      const where = Object.hasOwn(byName, name)
+        ? byName[name as keyof typeof byName]
+        : { id: value };
+      return prisma.enrollment.findFirst({
+        ...query,
+        where: { ...where, ...ofTenant(viewer) },
+        orderBy: { key: 'desc' },
+      });
     },
   }),
 );

@@ -2,6 +2,7 @@ import {
   ConflictError,
   ForbiddenError,
   NotFoundError,
+  QueryTooExpensiveError,
   type UserError,
   ValidationError,
 } from '../server/model/errors.ts';
@@ -45,5 +46,15 @@ builder.objectType(ForbiddenError, {
   interfaces: [ErrorInterface],
 });
 
+builder.objectType(QueryTooExpensiveError, {
+  name: 'QueryTooExpensiveError',
+  description:
+    'What was asked for takes the database too long: a filter with no index for it. Nothing was changed.',
+  interfaces: [ErrorInterface],
+});
+
 /** The errors that a mutation may answer. */
 export const mutationErrors = [ValidationError, ConflictError, NotFoundError, ForbiddenError];
+
+/** The errors that a mutation on `targets` may answer. */
+export const targetErrors = [...mutationErrors, QueryTooExpensiveError];

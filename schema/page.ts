@@ -101,7 +101,11 @@ function position<Position>(
   if (cursor === null || cursor === undefined) return null;
   const read = codec.decode(cursor);
   if (read === null) {
-    throw new ValidationError('CURSOR_INVALID', `\`${name}\` is no cursor of this list.`, [name]);
+    throw new ValidationError(
+      'CURSOR_INVALID',
+      `\`${name}\` is no cursor of this list in this order.`,
+      [name],
+    );
   }
   return read;
 }

@@ -1,13 +1,15 @@
 import type { PushState as PushStateRow } from '../generated/prisma/client.ts';
 import type { PushEnrollmentsAnswer } from '../server/mdm/push/request.ts';
+import { namedPushOutcomes } from '../server/store/read/push-state.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { Enrollment } from './enrollment.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
-import { mutationErrors } from './errors.ts';
+import { targetErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { Job } from './job.ts';
 import { ofTenant } from './load.ts';
+import { PushStateEnum } from './push-state.ts';
 import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
 import { TargetRefused } from './enqueue-command.ts';
 
@@ -19,37 +21,6 @@ interface PushStanding {
   readonly tokenUpdatedAt: Date | null;
 }
 
-const PushStateEnum = builder.enumType('PushState', {
-  description: 'How pushing to an enrolment stands.',
-  values: {
-    UNKNOWN: { description: 'Nothing was pushed since it last sent its token.' },
-    PENDING: { description: 'A push is asked for or under way.' },
-    ACCEPTED: { description: 'Apple took the last push.' },
-    RETRYING: { description: 'The last push could not be sent for now; it is tried again.' },
-    UNAVAILABLE: { description: 'The last push could not be sent, after several tries.' },
-    UNREGISTERED: { description: 'Apple says that the token is of no use any more.' },
-    BAD_DEVICE_TOKEN: { description: 'Apple says that the token is none.' },
-    DEVICE_TOKEN_NOT_FOR_TOPIC: { description: 'The token belongs to another topic.' },
-    TOPIC_DISALLOWED: { description: 'Apple does not allow pushes on this topic.' },
-    CERTIFICATE_REFUSED: { description: "Apple refuses the topic's push certificate." },
-    NO_CERTIFICATE: { description: 'No push certificate was uploaded for the topic.' },
-    NO_PUSH_DATA: { description: 'It has sent no TokenUpdate yet.' },
-    REJECTED: { description: 'Apple refused the push for another reason.' },
-  } as const,
-});
-
-const named = [
-  'ACCEPTED',
-  'UNREGISTERED',
-  'BAD_DEVICE_TOKEN',
-  'DEVICE_TOKEN_NOT_FOR_TOPIC',
-  'TOPIC_DISALLOWED',
-  'CERTIFICATE_REFUSED',
-  'NO_CERTIFICATE',
-  'NO_PUSH_DATA',
-  'REJECTED',
-] as const;
-
 /** What was said of a token counts until the device sends it anew. */
 function currentState({ row, tokenUpdatedAt }: PushStanding) {
   if (row === null) return 'UNKNOWN';
@@ -57,7 +28,7 @@ function currentState({ row, tokenUpdatedAt }: PushStanding) {
   if (outcome === null || outcomeAt === null || outcomeAt < row.claimedAt) {
     return retryAt === null ? 'UNKNOWN' : 'PENDING';
   }
-  const known = named.find((one) => one === outcome);
+  const known = namedPushOutcomes.find((one) => one === outcome);
   if (retryAt !== null) return known === undefined ? 'RETRYING' : 'PENDING';
   if (row.tokenUpdatedAt?.getTime() !== tokenUpdatedAt?.getTime()) return 'UNKNOWN';
   return known ?? 'UNAVAILABLE';
@@ -231,7 +202,7 @@ builder.mutationField('pushEnrollments', (t) =>
     description: 'Wakes enrolments by push, so that they ask for their commands.',
     authScopes: { scope: 'push:write' },
     errors: {
-      types: mutationErrors,
+      types: targetErrors,
       union: { name: 'PushEnrollmentsResult', description: 'The outcomes of `pushEnrollments`.' },
     },
     args: {

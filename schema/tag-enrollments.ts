@@ -4,7 +4,7 @@ import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { Enrollment } from './enrollment.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
-import { mutationErrors } from './errors.ts';
+import { mutationErrors, targetErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { type EnrollmentQuery, findEnrollmentsById, ofTenant } from './load.ts';
 import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
@@ -99,7 +99,7 @@ builder.mutationField('tagEnrollments', (t) =>
     description: 'Gives tags to enrolments; one that they have already stays.',
     authScopes: writers,
     errors: {
-      types: mutationErrors,
+      types: targetErrors,
       union: { name: 'TagEnrollmentsResult', description: 'The outcomes of `tagEnrollments`.' },
     },
     args: {
@@ -115,7 +115,7 @@ builder.mutationField('untagEnrollments', (t) =>
     description: 'Takes tags from enrolments, as far as they have them.',
     authScopes: writers,
     errors: {
-      types: mutationErrors,
+      types: targetErrors,
       union: { name: 'UntagEnrollmentsResult', description: 'The outcomes of `untagEnrollments`.' },
     },
     args: {

@@ -32,6 +32,11 @@ export class ForbiddenError extends UserError {
   override readonly name = 'ForbiddenError';
 }
 
+/** What was asked for would keep the database busy for too long. */
+export class QueryTooExpensiveError extends UserError {
+  override readonly name = 'QueryTooExpensiveError';
+}
+
 /** A cursor that cannot be followed. */
 export class CursorError extends UserError {
   override readonly name = 'CursorError';

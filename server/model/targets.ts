@@ -1,5 +1,21 @@
 import type { EnrollmentKind } from './enrollment.ts';
 
+/** How pushing to an enrolment stands, in a word. */
+export type PushStateName =
+  | 'UNKNOWN'
+  | 'PENDING'
+  | 'ACCEPTED'
+  | 'RETRYING'
+  | 'UNAVAILABLE'
+  | 'UNREGISTERED'
+  | 'BAD_DEVICE_TOKEN'
+  | 'DEVICE_TOKEN_NOT_FOR_TOPIC'
+  | 'TOPIC_DISALLOWED'
+  | 'CERTIFICATE_REFUSED'
+  | 'NO_CERTIFICATE'
+  | 'NO_PUSH_DATA'
+  | 'REJECTED';
+
 /** Which tags an enrolment has; all members that are given must hold. */
 export interface TagFilter {
   /** At least one of these. */
@@ -22,6 +38,22 @@ export interface EnrollmentFilter {
   readonly awaitingConfiguration?: boolean;
   /** A user channel is found by its own tags and by its device's. */
   readonly tags?: TagFilter;
+  /** How its id, its device's serial number or its device's name begins. */
+  readonly search?: string;
+  readonly models?: readonly string[];
+  /** Compared by their numbers; one that is unknown is in no range. */
+  readonly osVersion?: { readonly atLeast?: string; readonly below?: string };
+  /** To the hour: last heard before the hour of this time, or never. ISO 8601, as all times here. */
+  readonly lastSeenBefore?: string;
+  /** To the hour: heard in the hour of this time or since. */
+  readonly lastSeenAfter?: string;
+  readonly enrolledBefore?: string;
+  readonly enrolledAfter?: string;
+  /** The certificate that it signs with ends before this time. */
+  readonly certificateExpiresBefore?: string;
+  /** A command of one of these types waits for it. */
+  readonly pendingCommands?: readonly string[];
+  readonly pushStates?: readonly PushStateName[];
 }
 
 /** Which channels of the devices found: `DEVICE` unless the caller says otherwise. */

@@ -44,6 +44,7 @@ describe('types', () => {
         | 'EnqueueCommandPayload'
         | 'ForbiddenError'
         | 'NotFoundError'
+        | 'QueryTooExpensiveError'
         | 'ValidationError'
       >();
       if (isError(sent)) {

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EnrollmentKind } from '../../server/model/enrollment.ts';
 import type { Channels, EnrollmentFilter } from '../../server/model/targets.ts';
 import { compileEnrollmentFilter } from '../../server/store/read/enrollment-filter.ts';
+import { writeLastSeen } from '../../server/store/last-seen.ts';
+import { aStoredCommand, anEntry } from '../graph/rows.ts';
 import { type TestDatabase, testDatabase } from '../harness/database.ts';
 
 interface Row {
@@ -15,7 +17,20 @@ interface Row {
   readonly enabled: boolean;
   readonly awaiting: boolean | null;
   readonly tags: readonly string[];
+  readonly name: string | null;
+  readonly os: string | null;
+  /** Hours since the first of January. */
+  readonly seen: number | null;
+  /** Day of January. */
+  readonly enrolled: number | null;
+  readonly certificateEnd: number | null;
+  readonly pending: readonly string[];
+  readonly push: 'ACCEPTED' | 'RETRYING' | 'UNKNOWN';
 }
+
+const january = Date.UTC(2026, 0);
+const hour = (n: number) => new Date(january + n * 3_600_000).toISOString();
+const dayOf = (n: number) => hour((n - 1) * 24);
 
 let store: TestDatabase;
 let rows: readonly Row[];
@@ -38,6 +53,13 @@ beforeAll(async () => {
       enabled: index !== 1,
       awaiting: [true, false, null][index % 3] ?? null,
       tags: tags.slice(index % 3, index % 4),
+      name: ["Ann's Mac", 'ann', null, 'Bob', 'S1'][index % 5] ?? null,
+      os: ['9.3', '10.15.7', null, 'x', '15'][index % 5] ?? null,
+      seen: [1, 2, null, 3][index % 4] ?? null,
+      enrolled: [null, 2, 3][index % 3] ?? null,
+      certificateEnd: [2, null, 4][index % 3] ?? null,
+      pending: ['Restart', 'EraseDevice'].slice(index % 3),
+      push: (['ACCEPTED', 'RETRYING', 'UNKNOWN'] as const)[index % 3] ?? 'UNKNOWN',
     }),
   );
   const users = devices.slice(0, 4).map(
@@ -49,6 +71,9 @@ beforeAll(async () => {
       serialNumber: null,
       enabled: index !== 2,
       tags: tags.slice(0, index % 2),
+      seen: index % 2 === 0 ? null : 4,
+      pending: [],
+      push: 'UNKNOWN',
     }),
   );
   rows = [...devices, ...users];
@@ -68,6 +93,7 @@ beforeAll(async () => {
         row.awaiting,
       ],
     );
+    await fillIn(row);
     await store.database.graph.query(
       `insert into enrollment_tag (tenant_id, tag, enrollment_id, enrollment_key)
        select tenant_id, unnest($2::text[]), id, key from enrollment where id = $1`,
@@ -78,6 +104,32 @@ beforeAll(async () => {
 
 afterAll(() => store.drop());
 
+async function fillIn(row: Row): Promise<void> {
+  const { graph } = store.database;
+  const { rows: keys } = await graph.query<{ key: string }>(
+    `update enrollment set device_name = $2, os_version = $3, enrolled_at = $4, cert_not_after = $5
+     where id = $1 returning key`,
+    [
+      row.id,
+      row.device === null ? row.name : null,
+      row.device === null ? row.os : null,
+      row.enrolled === null ? null : dayOf(row.enrolled),
+      row.certificateEnd === null ? null : dayOf(row.certificateEnd),
+    ],
+  );
+  const key = keys[0]?.key ?? '';
+  if (row.seen !== null) await writeLastSeen(graph, new Map([[key, new Date(hour(row.seen))]]));
+  for (const requestType of row.pending) {
+    await anEntry(graph, key, (await aStoredCommand(graph, { requestType })).key);
+  }
+  if (row.push === 'UNKNOWN') return;
+  await graph.query(
+    `insert into push_state (enrollment_key, claimed_at, outcome, outcome_at, retry_at)
+     values ($1, now(), $2, now(), $3)`,
+    row.push === 'ACCEPTED' ? [key, 'ACCEPTED', null] : [key, 'UNREACHABLE', new Date()],
+  );
+}
+
 /** What a filter means, said without SQL. */
 function holds(filter: EnrollmentFilter, row: Row): boolean {
   const device = rows.find(({ id }) => id === row.device);
@@ -87,6 +139,7 @@ function holds(filter: EnrollmentFilter, row: Row): boolean {
   const has = (tag: string) => row.tags.includes(tag) || device?.tags.includes(tag) === true;
   const { any, all = [], none = [] } = filter.tags ?? {};
   return (
+    otherMembersHold(filter, row, serialNumber) &&
     (any === undefined || any.some(has)) &&
     all.every(has) &&
     !none.some(has) &&
@@ -103,11 +156,57 @@ function holds(filter: EnrollmentFilter, row: Row): boolean {
   );
 }
 
+function otherMembersHold(filter: EnrollmentFilter, row: Row, serialNumber: string | null) {
+  const { search, osVersion, lastSeenBefore, lastSeenAfter, pendingCommands, pushStates } = filter;
+  const { enrolledBefore, enrolledAfter, certificateExpiresBefore } = filter;
+  const version = (text: string) =>
+    text.split('.').reduce((sum, part, place) => sum + Number(part) * 10_000 ** (2 - place), 0);
+  const os = row.os === null || row.os === 'x' ? null : version(row.os);
+  const begins = (value: string | null, text: string) => value?.startsWith(text) === true;
+  const seen = row.seen === null ? '' : hour(row.seen);
+  const wholeHour = (time: string) =>
+    new Date(Math.floor(Date.parse(time) / 3_600_000) * 3_600_000).toISOString();
+  const enrolled = row.enrolled === null ? null : dayOf(row.enrolled);
+  const end = row.certificateEnd === null ? null : dayOf(row.certificateEnd);
+  return (
+    (search === undefined ||
+      [search, search.toUpperCase()].some(
+        (text) => begins(row.id, text) || begins(serialNumber, text),
+      ) ||
+      begins(row.name?.toLowerCase() ?? null, search.toLowerCase())) &&
+    (osVersion === undefined ||
+      (os !== null &&
+        os >= version(osVersion.atLeast ?? '0') &&
+        (osVersion.below === undefined || os < version(osVersion.below)))) &&
+    (lastSeenBefore === undefined || seen < wholeHour(lastSeenBefore)) &&
+    (lastSeenAfter === undefined || seen >= wholeHour(lastSeenAfter)) &&
+    (enrolledBefore === undefined || (enrolled !== null && enrolled < enrolledBefore)) &&
+    (enrolledAfter === undefined || (enrolled !== null && enrolled >= enrolledAfter)) &&
+    (certificateExpiresBefore === undefined || (end !== null && end < certificateExpiresBefore)) &&
+    (pendingCommands === undefined || pendingCommands.some((type) => row.pending.includes(type))) &&
+    (pushStates === undefined || pushStates.includes(row.push))
+  );
+}
+
 function isOf(channels: Channels, row: Row): boolean {
   return channels === 'ALL' || (channels === 'DEVICE') === (row.device === null);
 }
 
 const someOf = <T>(...values: readonly T[]) => fc.subarray([...values]);
+
+/** Filters of at most three members: with more, hardly a row would fit. */
+function someMembers<T extends object>(
+  members: {
+    [K in keyof T]: fc.Arbitrary<T[K]>;
+  },
+): fc.Arbitrary<Partial<T>> {
+  const names = fc.subarray(Object.keys(members), { maxLength: 3 });
+  return fc.tuple(fc.record<T>(members), names).map(([all, kept]) => {
+    const some: Partial<T> = { ...all };
+    for (const name in all) if (!kept.includes(name)) delete some[name];
+    return some;
+  });
+}
 
 /** Filters that nest at most this deep. */
 function filters(depth: number): fc.Arbitrary<EnrollmentFilter> {
@@ -118,19 +217,31 @@ function filters(depth: number): fc.Arbitrary<EnrollmentFilter> {
     serialNumbers: someOf(...serials, "'; drop table enrollment; --"),
     topics: someOf(...topics),
     awaitingConfiguration: fc.boolean(),
+    search: fc.constantFrom('a', 'A', 's', 'S1', 'ann', 'ANN', 'bo', 'nobody'),
+    osVersion: fc.record(
+      { atLeast: fc.constantFrom('9', '9.4', '10.15.7'), below: fc.constantFrom('10', '15.0.1') },
+      { requiredKeys: [] },
+    ),
+    lastSeenBefore: fc.constantFrom(hour(2), hour(3.5)),
+    lastSeenAfter: fc.constantFrom(hour(2), hour(3.5)),
+    enrolledBefore: fc.constant(dayOf(3)),
+    enrolledAfter: fc.constant(dayOf(3)),
+    certificateExpiresBefore: fc.constantFrom(dayOf(3), dayOf(5)),
+    pendingCommands: someOf('Restart', 'EraseDevice'),
+    pushStates: someOf('ACCEPTED' as const, 'RETRYING' as const, 'UNKNOWN' as const),
     tags: fc.record(
       { any: someOf(...tags), all: someOf(...tags), none: someOf(...tags) },
       { requiredKeys: [] },
     ),
   };
-  if (depth === 0) return fc.record(members, { requiredKeys: [] });
+  if (depth === 0) return someMembers(members);
   const inner = filters(depth - 1);
   const nested = {
     and: fc.array(inner, { maxLength: 2 }),
     or: fc.array(inner, { maxLength: 2 }),
     not: inner,
   };
-  return fc.record({ ...members, ...nested }, { requiredKeys: [] });
+  return someMembers({ ...members, ...nested });
 }
 
 describe('a compiled filter', () => {

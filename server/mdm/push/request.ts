@@ -7,7 +7,7 @@ import type { Viewer } from '../../model/viewer.ts';
 import { appendAudit } from '../../store/audit.ts';
 import { insertJob } from '../../store/jobs/jobs.ts';
 import { previewTargets, refusedIds } from '../../store/queue/enqueue.ts';
-import { withTransaction } from '../../store/transaction.ts';
+import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
 import { type PushJobInput, pushJobKind } from './push-job-input.ts';
@@ -65,7 +65,7 @@ export async function pushEnrollments(
   }
   const { targets, validateOnly } = input;
   const cursor = await ctx.currentCursor();
-  const done = await withTransaction(ctx.graph, (client) =>
+  const done = await boundedTransaction(ctx.graph, ['input', 'targets'], (client) =>
     once(
       client,
       {

@@ -18,7 +18,7 @@ import {
 } from '../../store/queue/enqueue.ts';
 import { insertJob } from '../../store/jobs/jobs.ts';
 import { askForCommand } from '../../store/push/ask.ts';
-import { withTransaction } from '../../store/transaction.ts';
+import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
 import { inputHash, once } from '../idempotency.ts';
 import { type PushJobInput, pushJobKind } from '../push/push-job-input.ts';
@@ -76,10 +76,12 @@ export async function enqueueCommand(
   checkTiming(input.timing, ctx.clock.now());
   const cursor = await ctx.currentCursor();
   if (input.validateOnly) {
-    return withTransaction(ctx.graph, (client) => preview(client, viewer, input, command, cursor));
+    return boundedTransaction(ctx.graph, ['input', 'targets'], (client) =>
+      preview(client, viewer, input, command, cursor),
+    );
   }
   demandExpectedCount(input, command);
-  const done = await withTransaction(ctx.graph, (client) =>
+  const done = await boundedTransaction(ctx.graph, ['input', 'targets'], (client) =>
     once(
       client,
       {

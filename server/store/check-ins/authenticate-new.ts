@@ -13,11 +13,11 @@ const text = `
 with device as (
   insert into enrollment (id, tenant_id, kind, topic, serial_number, device_name, model, model_name,
     product_name, os_version, build_version, imei, meid, cert_hash, disabled_reason, authenticated_at,
-    created_at, heard_at)
+    created_at, heard_at, cert_not_after)
   select $1, coalesce(
       (select tenant_id from issued_certificate where sha256 = $14 and invitation_id is not null),
       (select tenant_id from push_certificate where topic = $4),
-      $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'AWAITING_TOKEN_UPDATE', $15, $15, $15
+      $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'AWAITING_TOKEN_UPDATE', $15, $15, $15, $20
   where not exists (
     select 1 from issued_certificate i join enrollment_invitation v on v.id = i.invitation_id
     where i.sha256 = $14 and v.enrollment_key is not null)

@@ -117,7 +117,8 @@ export async function promotePendingCertificate(
     name: 'promote-certificate',
     text: `
 with channels as (
-  update enrollment set cert_hash = $2, pending_cert_hash = null, renewing = false, heard_at = $3
+  update enrollment set cert_hash = $2, pending_cert_hash = null, renewing = false, heard_at = $3,
+    cert_not_after = (select not_after from device_certificate where sha256 = $2)
   where key = $1 or device_key = $1
 ), retired as (
   update device_certificate set retired_at = $3

@@ -121,9 +121,9 @@ export async function ensureUserChannel(
     name: 'ensure-user-channel',
     text: `
 insert into enrollment (id, tenant_id, kind, device_key, user_id, user_short_name, user_long_name,
-  cert_hash, pending_cert_hash, disabled_reason, created_at)
+  cert_hash, pending_cert_hash, cert_not_after, disabled_reason, created_at)
 select $1, d.tenant_id, $2, d.key, $4, $5, $6, d.cert_hash, d.pending_cert_hash,
-  'AWAITING_TOKEN_UPDATE', $7
+  d.cert_not_after, 'AWAITING_TOKEN_UPDATE', $7
 from enrollment d where d.key = $3
 on conflict (id) do update set user_id = coalesce(excluded.user_id, enrollment.user_id),
   user_short_name = coalesce(excluded.user_short_name, enrollment.user_short_name),

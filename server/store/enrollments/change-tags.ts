@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { Targets } from '../../model/targets.ts';
 import type { TenantId } from '../../model/viewer.ts';
+import { inTime } from '../too-expensive.ts';
 import { compileTargets } from '../read/enrollment-targets.ts';
 
 /** Up to this many changed enrolments get an event each; beyond it one tells of all. */
@@ -115,7 +116,10 @@ async function run(
   const { tags, shownTags, at, traceId, actor } = change;
   const values = [tags, shownTags, at, traceId, actor];
   const condition = compileTargets(change.targets, change.tenant, values.length + 1);
-  const { rows } = await client.query<Row>(textOf(condition.sql), [...values, ...condition.values]);
+  const { rows } = await inTime(
+    client.query<Row>(textOf(condition.sql), [...values, ...condition.values]),
+    ['input', 'targets'],
+  );
   const row = rows[0];
   return {
     targetCount: row?.target_count ?? 0,
@@ -139,8 +143,9 @@ export async function previewTags(
 ): Promise<TagPreview> {
   const values = [change.tags, action === 'ADD', mostTags];
   const condition = compileTargets(change.targets, change.tenant, values.length + 1);
-  const { rows } = await client.query<Row & { readonly crowded: string[] }>(
-    `
+  const { rows } = await inTime(
+    client.query<Row & { readonly crowded: string[] }>(
+      `
 with target as materialized (
   select e.id, held.same, held.other
   from enrollment e
@@ -161,7 +166,9 @@ select count(*)::int as target_count,
     order by id limit 3
   ) as crowded
 from target`,
-    [...values, ...condition.values],
+      [...values, ...condition.values],
+    ),
+    ['input', 'targets'],
   );
   const row = rows[0];
   return {

@@ -1,6 +1,9 @@
+import type { EnrollmentOrder, EnrollmentPosition } from '../../model/enrollment-order.ts';
 import type { Channels, EnrollmentFilter } from '../../model/targets.ts';
 import type { Viewer } from '../../model/viewer.ts';
+import { inTime } from '../too-expensive.ts';
 import { compileEnrollmentFilter } from './enrollment-filter.ts';
+import { orderSql } from './enrollment-order.ts';
 import {
   type Page,
   type Queryable,
@@ -27,25 +30,99 @@ export interface Count {
 /** Up to here lists are counted exactly: counting costs time for every row. */
 export const countLimit = 10_000;
 
-/** A page of the enrolments that a filter finds, by id. */
+/** Enough of a device to load it and to point behind it in the order that it was listed in. */
+export interface ListedEnrollment extends EnrollmentKey {
+  readonly position: EnrollmentPosition;
+}
+
+interface ListedRow {
+  readonly key: string;
+  readonly id: string;
+  readonly position: string[];
+}
+
+/**
+ * A page of the devices that a filter finds. For one tenant it is a stretch of that tenant's index; for
+ * all of them, such a stretch of each tenant's, merged.
+ * @throws {QueryTooExpensiveError} the database needs too long for this filter in this order
+ */
 export async function enrollmentPage(
   db: Queryable,
   viewer: Viewer,
   filter: EnrollmentFilter,
-  channels: Channels,
-  stretch: Stretch<string>,
-): Promise<Page<EnrollmentKey>> {
-  const condition = compileEnrollmentFilter(filter, { tenant: viewer.tenant, channels }, 1);
-  const statement = params(condition.values);
-  const { where, tail } = stretchSql(['e.id'], idBounds(stretch, statement.add), stretch);
-  const result = await db.query<{ key: string; id: string }>(
-    `select e.key, e.id from enrollment e where ${condition.sql} ${where} ${tail}`,
-    statement.values,
-  );
-  return pageOf(result.rows.map(keyOf), stretch);
+  order: EnrollmentOrder,
+  stretch: Stretch<EnrollmentPosition>,
+): Promise<Page<ListedEnrollment>> {
+  const { text, values } = enrollmentPageSql(viewer, filter, order, stretch);
+  const result = await inTime(db.query<ListedRow>(text, values), ['filter']);
+  const rows = result.rows.map((row) => ({ ...keyOf(row), position: row.position }));
+  return pageOf(rows, stretch);
 }
 
-/** How many enrolments a filter finds. */
+/** The statement of `enrollmentPage`. */
+export function enrollmentPageSql(
+  viewer: Viewer,
+  filter: EnrollmentFilter,
+  order: EnrollmentOrder,
+  stretch: Stretch<EnrollmentPosition>,
+): { readonly text: string; readonly values: unknown[] } {
+  const sql = orderSql(order);
+  const statement = params();
+  const bound = (position: EnrollmentPosition | null) =>
+    position && sql.bound(statement.add, position);
+  const bounds = { after: bound(stretch.after), before: bound(stretch.before) };
+  const part = { ...stretch, descending: order.descending };
+  const { where, tail } = stretchSql(sql.columns, bounds, part);
+  const scope = {
+    tenant: viewer.tenant,
+    channels: 'DEVICE' as const,
+    ...(order.field === 'LAST_SEEN' && { seenHour: 'h' }),
+    ...(order.field === 'ENROLLMENT_ID' && {
+      idsBetween: (column: string) => stretchSql([column], bounds, part).where,
+    }),
+  };
+  const condition = compileEnrollmentFilter(filter, scope, statement.values.length + 1);
+  statement.values.push(...condition.values);
+  const { values } = statement;
+  const position = `array[${sql.position.join(', ')}] as position`;
+  const page = (tenant: string) => `
+select e.key, e.id, ${position} from enrollment e ${sql.join}
+where ${tenant} ${condition.sql} ${where} ${tail}`;
+  // Every tenant's devices by id are in an index of their own.
+  const inOneIndex = order.field === 'ENROLLMENT_ID' && Object.keys(filter).length === 0;
+  if (viewer.tenant !== null || inOneIndex) return { text: page(''), values };
+  // The tenants are found by stepping through the index; each has one page to give.
+  const merged = stretchSql(
+    sql.columns.map((_, place) => `page.order_${place}`),
+    { after: null, before: null },
+    part,
+  );
+  const ordered = sql.columns.map((column, place) => `${column} as order_${place}`).join(', ');
+  return {
+    text: `
+with recursive owner (id) as (
+  (select e.tenant_id from enrollment e order by e.tenant_id limit 1)
+  union all
+  select (select e.tenant_id from enrollment e where e.tenant_id > owner.id
+          order by e.tenant_id limit 1)
+  from owner where owner.id is not null
+)
+select page.key, page.id, page.position
+from (select id from owner where id is not null) owner
+cross join lateral (${page('e.tenant_id = owner.id and').replace(
+      'select e.key,',
+      `select ${ordered}, e.key,`,
+    )}
+) page
+${merged.tail}`,
+    values,
+  };
+}
+
+/**
+ * How many enrolments a filter finds.
+ * @throws {QueryTooExpensiveError} the database needs too long to count them
+ */
 export async function countEnrollments(
   db: Queryable,
   viewer: Viewer,
@@ -53,10 +130,13 @@ export async function countEnrollments(
   channels: Channels,
 ): Promise<Count> {
   const { sql, values } = compileEnrollmentFilter(filter, { tenant: viewer.tenant, channels }, 1);
-  const counted = await db.query<{ count: number }>(
-    `select count(*)::int as count
-     from (select 1 from enrollment e where ${sql} limit ${countLimit + 1}) found`,
-    values,
+  const counted = await inTime(
+    db.query<{ count: number }>(
+      `select count(*)::int as count
+       from (select 1 from enrollment e where ${sql} limit ${countLimit + 1}) found`,
+      values,
+    ),
+    ['filter'],
   );
   const count = counted.rows[0]?.count ?? 0;
   if (count <= countLimit) return { count, isEstimate: false };

@@ -49,15 +49,22 @@ export function params(values: unknown[] = []): Params {
 export function stretchSql(
   columns: readonly string[],
   bounds: { readonly after: readonly string[] | null; readonly before: readonly string[] | null },
-  stretch: { readonly limit: number; readonly fromEnd: boolean },
+  stretch: {
+    readonly limit: number;
+    readonly fromEnd: boolean;
+    /** The list's order goes down. */
+    readonly descending?: boolean;
+  },
 ): { readonly where: string; readonly tail: string } {
   const row = columns.length === 1 ? columns.join('') : `(${columns.join(', ')})`;
   const value = (list: readonly string[]) =>
     list.length === 1 ? list.join('') : `(${list.join(', ')})`;
   const conditions: string[] = [];
-  if (bounds.after) conditions.push(`and ${row} > ${value(bounds.after)}`);
-  if (bounds.before) conditions.push(`and ${row} < ${value(bounds.before)}`);
-  const direction = stretch.fromEnd ? ' desc' : '';
+  const { descending = false } = stretch;
+  const [behind, ahead] = descending ? ['<', '>'] : ['>', '<'];
+  if (bounds.after) conditions.push(`and ${row} ${behind} ${value(bounds.after)}`);
+  if (bounds.before) conditions.push(`and ${row} ${ahead} ${value(bounds.before)}`);
+  const direction = stretch.fromEnd === descending ? '' : ' desc';
   return {
     where: conditions.join(' '),
     tail: `order by ${columns.map((column) => column + direction).join(', ')} limit ${stretch.limit + 1}`,

@@ -1,3 +1,4 @@
+import type { EnrollmentOrder, EnrollmentPosition } from '../../model/enrollment-order.ts';
 import type { Channels, EnrollmentFilter } from '../../model/targets.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import {
@@ -12,6 +13,7 @@ import { type TargetRow, targetPages } from './command-targets.ts';
 import {
   type Count,
   type EnrollmentKey,
+  type ListedEnrollment,
   countEnrollments,
   enrollmentPage,
   userChannelPages,
@@ -47,9 +49,9 @@ export interface Lists extends InventoryReads {
   enrollmentPage(
     viewer: Viewer,
     filter: EnrollmentFilter,
-    channels: Channels,
-    stretch: Stretch<string>,
-  ): Promise<Page<EnrollmentKey>>;
+    order: EnrollmentOrder,
+    stretch: Stretch<EnrollmentPosition>,
+  ): Promise<Page<ListedEnrollment>>;
   countEnrollments(viewer: Viewer, filter: EnrollmentFilter, channels: Channels): Promise<Count>;
   devicesOnTopics(viewer: Viewer, topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
   userChannelPages(

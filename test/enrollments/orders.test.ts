@@ -1,0 +1,232 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { graphql } from '../../generated/gql/gql.ts';
+import type { ListInOrderQueryVariables } from '../../generated/gql/graphql.ts';
+import { enrollmentOrderFields } from '../../server/model/enrollment-order.ts';
+import { ask, dataOf } from '../graph/ask.ts';
+import { type GraphServer, startGraph } from '../graph/graph-server.ts';
+
+let server: GraphServer;
+let token: string;
+let everywhere: string;
+
+interface Made {
+  readonly id: string;
+  readonly tenant: number;
+  readonly serial: string | null;
+  readonly name: string | null;
+  readonly os: string | null;
+  readonly enrolled: string | null;
+  readonly created: string;
+  readonly expires: string | null;
+  readonly hour: number;
+}
+
+const day = (n: number) => `2026-01-${String(n).padStart(2, '0')}T00:00:00.000Z`;
+const versions = [
+  '9.3',
+  '10.0',
+  '10.15.7',
+  '15.1',
+  null,
+  'beta',
+  '10',
+  '10.2.1 (a)',
+  '99999.1',
+  '',
+];
+
+const made: readonly Made[] = Array.from({ length: 45 }, (_, n) => ({
+  id: `ID-${String((n * 17) % 45).padStart(2, '0')}`,
+  tenant: n % 4 === 3 ? 2 : 1,
+  serial: n % 5 === 0 ? null : `S${n % 7}`,
+  name: n % 6 === 0 ? null : `${n % 2 ? 'Ann' : 'ann'} ${n % 9}`,
+  os: versions[n % versions.length] ?? null,
+  enrolled: n % 3 === 0 ? null : day((n % 5) + 1),
+  created: day((n % 11) + 1),
+  expires: n % 4 === 0 ? null : day((n % 6) + 1),
+  hour: n % 5 === 0 ? 0 : 490_000 + (n % 3),
+}));
+
+beforeAll(async () => {
+  server = await startGraph();
+  ({ token } = await server.token());
+  ({ token: everywhere } = await server.token({ tenant: null }));
+  for (const row of made) {
+    await server.pool.query(
+      `insert into enrollment (id, tenant_id, kind, enabled, serial_number, device_name, os_version,
+         enrolled_at, created_at, cert_not_after) values ($1, $2, 'DEVICE', true, $3, $4, $5, $6, $7, $8)`,
+      [row.id, row.tenant, row.serial, row.name, row.os, row.enrolled, row.created, row.expires],
+    );
+    await server.pool.query(
+      `update enrollment_seen_hour h set hour = $2 from enrollment e
+       where e.key = h.enrollment_key and e.id = $1`,
+      [row.id, row.hour],
+    );
+  }
+});
+afterAll(() => server.stop());
+
+const listed = graphql(`
+  query ListInOrder(
+    $first: Int
+    $last: Int
+    $after: String
+    $before: String
+    $orderBy: EnrollmentOrderInput
+    $filter: EnrollmentFilterInput
+  ) {
+    enrollments(
+      first: $first
+      last: $last
+      after: $after
+      before: $before
+      orderBy: $orderBy
+      filter: $filter
+    ) {
+      edges {
+        node {
+          enrollmentId
+        }
+      }
+      pageInfo {
+        hasNextPage
+        hasPreviousPage
+        startCursor
+        endCursor
+      }
+    }
+  }
+`);
+
+type OrderBy = NonNullable<ListInOrderQueryVariables['orderBy']>;
+
+async function page(variables: ListInOrderQueryVariables, as = token) {
+  const { enrollments } = await dataOf(ask(server, as, listed, variables));
+  return { ids: enrollments.edges.map(({ node }) => node.enrollmentId), ...enrollments.pageInfo };
+}
+
+async function whole(orderBy: OrderBy, size: number, fromEnd: boolean, as: string) {
+  const ids: string[] = [];
+  for (let cursor: string | null = null; ; ) {
+    const part = await page(
+      fromEnd ? { orderBy, last: size, before: cursor } : { orderBy, first: size, after: cursor },
+      as,
+    );
+    if (fromEnd) ids.unshift(...part.ids);
+    else ids.push(...part.ids);
+    if (!(fromEnd ? part.hasPreviousPage : part.hasNextPage)) return ids;
+    cursor = fromEnd ? part.startCursor : part.endCursor;
+  }
+}
+
+/** The number that a version stands for, said without SQL. */
+function versionOf(os: string | null): number {
+  const parts = /^(\d{1,4})(?!\d)(?:\.(\d{1,4})(?!\d))?(?:\.(\d{1,4})(?!\d))?/.exec(os ?? '');
+  if (!parts) return -1;
+  const [, major = 0, minor = 0, patch = 0] = parts.map((part) => Number(part ?? 0));
+  return major * 1e8 + minor * 1e4 + patch;
+}
+
+const valueOf: Readonly<Record<OrderBy['field'], (row: Made) => string | number>> = {
+  ENROLLMENT_ID: ({ id }) => id,
+  SERIAL_NUMBER: ({ serial }) => serial ?? '',
+  DEVICE_NAME: ({ name }) => name?.toLowerCase() ?? '',
+  LAST_SEEN: ({ hour }) => hour,
+  ENROLLED_AT: ({ enrolled }) => enrolled ?? '',
+  FIRST_SEEN: ({ created }) => created,
+  OS_VERSION: ({ os }) => versionOf(os),
+  CERTIFICATE_EXPIRY: ({ expires }) => expires ?? '',
+};
+
+/** The list as it has to be: by value, then as they were made. */
+function expected({ field, direction }: OrderBy, tenant: number | null): string[] {
+  const rows = made
+    .map((row, place) => ({ ...row, place }))
+    .filter((row) => tenant === null || row.tenant === tenant)
+    .sort((a, b) => {
+      const [x, y] = [valueOf[field](a), valueOf[field](b)];
+      return x < y ? -1 : x > y ? 1 : a.place - b.place;
+    });
+  return (direction === 'DESC' ? rows.reverse() : rows).map(({ id }) => id);
+}
+
+const orders = enrollmentOrderFields.flatMap((field) =>
+  (['ASC', 'DESC'] as const).map((direction) => ({ field, direction })),
+);
+
+describe('the order of enrolments', () => {
+  it.each(orders)('$field $direction is complete from both ends, page by page', async (orderBy) => {
+    expect(await whole(orderBy, 7, false, token)).toEqual(expected(orderBy, 1));
+    expect(await whole(orderBy, 4, true, token)).toEqual(expected(orderBy, 1));
+    expect(await whole(orderBy, 10, false, everywhere)).toEqual(expected(orderBy, null));
+  });
+
+  it('stays whole for those that do not move, whatever moves while one pages', async () => {
+    const orderBy: OrderBy = { field: 'DEVICE_NAME', direction: 'ASC' };
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(), { minLength: 1, maxLength: 6 }), async (moves) => {
+        const moved = new Set<string>();
+        const seen: string[] = [];
+        let after: string | null = null;
+        for (const move of [...moves, 0, 0, 0, 0, 0, 0, 0, 0]) {
+          const part = await page({ orderBy, first: 5, after });
+          seen.push(...part.ids);
+          if (!part.hasNextPage) break;
+          after = part.endCursor;
+          const row = made[move % made.length];
+          if (row === undefined) continue;
+          moved.add(row.id);
+          await server.pool.query("update enrollment set device_name = 'zz' where id = $1", [
+            row.id,
+          ]);
+        }
+        for (const { id, name } of made) {
+          await server.pool.query('update enrollment set device_name = $2 where id = $1', [
+            id,
+            name,
+          ]);
+        }
+        const still = (ids: readonly string[]) => ids.filter((id) => !moved.has(id));
+        expect(still(seen)).toEqual(still(expected(orderBy, 1)));
+      }),
+      { numRuns: process.env['GRAPHMDM_SOAK'] ? 300 : 5 },
+    );
+  });
+
+  it('goes with its cursors: one of another order is refused', async () => {
+    const orderBy: OrderBy = { field: 'LAST_SEEN', direction: 'ASC' };
+    const { endCursor } = await page({ orderBy, first: 2 });
+    for (const other of [
+      { field: 'LAST_SEEN', direction: 'DESC' },
+      { field: 'OS_VERSION', direction: 'ASC' },
+      { field: 'ENROLLMENT_ID', direction: 'ASC' },
+      { field: 'ENROLLMENT_ID', direction: 'DESC' },
+    ] as const) {
+      const answer = await ask(server, token, listed, { orderBy: other, after: endCursor });
+      expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'CURSOR_INVALID' });
+    }
+    const forged = Buffer.from(JSON.stringify(['enrollments by LAST_SEEN', 'now()', '1'])).toString(
+      'base64url',
+    );
+    const answer = await ask(server, token, listed, { orderBy, after: forged });
+    expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'CURSOR_INVALID' });
+  });
+
+  it('takes filters', async () => {
+    const orderBy: OrderBy = { field: 'OS_VERSION', direction: 'DESC' };
+    const inRange = await page({
+      orderBy,
+      filter: { osVersion: { atLeast: '10', below: '15.1' } },
+    });
+    const rows = expected(orderBy, 1).filter((id) => {
+      const version = versionOf(made.find((row) => row.id === id)?.os ?? null);
+      return version >= 10e8 && version < 15e8 + 1e4;
+    });
+    expect(inRange.ids).toEqual(rows);
+    for (const osVersion of [{ below: 'x' }, { atLeast: '1.2.3.4' }, { atLeast: '12345' }]) {
+      const answer = await ask(server, token, listed, { filter: { osVersion } });
+      expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'BAD_VERSION' });
+    }
+  });
+});

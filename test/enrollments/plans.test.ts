@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EnrollmentOrder, EnrollmentPosition } from '../../server/model/enrollment-order.ts';
+import { QueryTooExpensiveError } from '../../server/model/errors.ts';
+import type { EnrollmentFilter } from '../../server/model/targets.ts';
+import type { Viewer } from '../../server/model/viewer.ts';
+import { enrollmentPage, enrollmentPageSql } from '../../server/store/read/enrollments.ts';
+import { listedFilters } from '../../server/store/read/listed.ts';
+import { type TestDatabase, testDatabase } from '../harness/database.ts';
+import { insertManyDevices } from './many-devices.ts';
+
+const size = process.env['GRAPHMDM_SOAK'] ? 1_000_000 : 100_000;
+/** Pages of 8 KB that a page of 20 devices may touch, in each of the two indexes and the table. */
+const mostBuffers = 400;
+
+let store: TestDatabase;
+
+beforeAll(async () => {
+  store = await testDatabase();
+  const pool = store.database.graph;
+  await insertManyDevices(pool, size);
+  // Of a small tenant, behind all others whatever the order.
+  await pool.query(
+    `insert into enrollment (id, tenant_id, kind, enabled, serial_number, device_name, created_at)
+     select 'Z-' || n, 9, 'DEVICE', true, 'Z' || n, 'z' || n, now() from generate_series(1, 100) n`,
+  );
+}, 600_000);
+afterAll(() => store.drop());
+
+const ofTenant: Viewer = { actor: 'test', tokenId: null, tenant: 1, scopes: new Set() };
+const ofAll: Viewer = { ...ofTenant, tenant: null };
+
+interface PlanNode {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly 'Shared Hit Blocks': number;
+  readonly 'Shared Read Blocks': number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+function nodesOf(node: PlanNode): readonly PlanNode[] {
+  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+}
+
+async function planOf(
+  viewer: Viewer,
+  filter: EnrollmentFilter,
+  order: EnrollmentOrder,
+  after: EnrollmentPosition | null,
+  fromEnd = false,
+) {
+  const stretch = { limit: 20, after, before: null, fromEnd };
+  const { text, values } = enrollmentPageSql(viewer, filter, order, stretch);
+  const { rows } = await store.database.graph.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+    `explain (analyze, buffers, timing off, format json) ${text}`,
+    values,
+  );
+  const root = rows[0]?.['QUERY PLAN'][0].Plan;
+  if (root === undefined) throw new Error('no plan');
+  const nodes = nodesOf(root);
+  return {
+    kinds: nodes.map((node) => node['Node Type']),
+    scanned: nodes
+      .filter((node) => node['Node Type'] === 'Seq Scan')
+      .map((node) => node['Relation Name']),
+    sorted: nodes.filter((node) => node['Node Type'].includes('Sort')),
+    buffers: root['Shared Hit Blocks'] + root['Shared Read Blocks'],
+  };
+}
+
+/** The position of the page in the middle of a list, got by paging from the middle value on. */
+async function middleOf(filter: EnrollmentFilter, order: EnrollmentOrder) {
+  let after: EnrollmentPosition | null = null;
+  for (let page = 0; page < 10; page += 1) {
+    const found = await enrollmentPage(store.database.graph, ofTenant, filter, order, {
+      limit: 100,
+      after,
+      before: null,
+      fromEnd: false,
+    });
+    after = found.rows.at(-1)?.position ?? after;
+    if (!found.more) break;
+  }
+  return after;
+}
+
+const listed = listedFilters.flatMap(({ filter, orders, example }) =>
+  orders.flatMap((field) =>
+    [false, true].map((descending) => ({
+      name: `${filter} in the order ${field}${descending ? ', down' : ''}`,
+      example,
+      order: { field, descending },
+    })),
+  ),
+);
+
+describe(`a page of ${size} devices`, () => {
+  it.each(listed)('is one stretch of an index for $name', async ({ example, order }) => {
+    // A list that was named value by value may be sorted: it is no longer than what was named.
+    const named = example.ids ?? example.serialNumbers;
+    for (const after of [null, await middleOf(example, order)]) {
+      for (const fromEnd of [false, true]) {
+        const plan = await planOf(ofTenant, example, order, after, fromEnd);
+        expect(plan.scanned).toEqual([]);
+        if (!named) expect(plan.kinds.filter((kind) => kind.includes('Sort'))).toEqual([]);
+        expect(plan.buffers, plan.kinds.join(', ')).toBeLessThan(mostBuffers);
+      }
+    }
+  });
+
+  it.each(listed)('for all tenants merges a page of each for $name', async ({ example, order }) => {
+    const plan = await planOf(ofAll, example, order, null);
+    expect(plan.scanned).toEqual([]);
+    expect(Math.max(0, ...plan.sorted.map((node) => node['Actual Rows']))).toBeLessThan(50);
+    expect(plan.buffers, plan.kinds.join(', ')).toBeLessThan(mostBuffers);
+  });
+
+  it('takes a bounded stretch for a search, however much it finds', async () => {
+    for (const search of ['d', 'D-00', 'SN0000500', 'Device f', 'device 00ab', 'nobody']) {
+      const order = { field: 'ENROLLMENT_ID', descending: false } as const;
+      const plan = await planOf(ofTenant, { search }, order, null);
+      expect(plan.scanned, search).toEqual([]);
+      expect(plan.buffers, `${search}: ${plan.kinds.join(', ')}`).toBeLessThan(20_000);
+    }
+  });
+
+  it('that takes too long is a typed error', async () => {
+    const client = await store.database.graph.connect();
+    try {
+      await client.query('set statement_timeout = 1');
+      const filter: EnrollmentFilter = { not: { search: 'D-' }, pushStates: ['REJECTED'] };
+      const order = { field: 'OS_VERSION', descending: true } as const;
+      const stretch = { limit: 20, after: null, before: null, fromEnd: false };
+      await expect(enrollmentPage(client, ofTenant, filter, order, stretch)).rejects.toThrow(
+        QueryTooExpensiveError,
+      );
+    } finally {
+      client.release(true);
+    }
+  });
+});
