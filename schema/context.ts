@@ -107,6 +107,8 @@ export interface GraphServices {
   };
   /** The server's time. */
   now(): Date;
+  /** Runs something once, that many milliseconds from now. @returns takes it back */
+  setTimer(ms: number, run: () => void): () => void;
   readonly plist: {
     parse(bytes: Buffer): PlistValue;
     build(value: PlistValue): Buffer;

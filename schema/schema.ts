@@ -8,6 +8,7 @@ import './command.ts';
 import './commands.ts';
 import './command-result.ts';
 import './command-target.ts';
+import './command-progress.ts';
 import './stray-report.ts';
 import './command-answer.ts';
 import './check-in.ts';

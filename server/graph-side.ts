@@ -71,6 +71,7 @@ export function graphSide(parts: {
     },
     events,
     now: () => clock.now(),
+    setTimer: (ms, run) => clock.setTimer(ms, run),
     open: {
       commandBody: ({ bytes, commandUuid, tenantId, sealed }) =>
         sealed ? keyring.open(commandBodyPlace(tenantId, commandUuid), bytes) : Buffer.from(bytes),

@@ -3,6 +3,7 @@ import type { MdmContext } from './mdm/context.ts';
 import { createDecoder } from './mdm/inventory/decoder.ts';
 import { inventoryProjection } from './mdm/inventory/projection.ts';
 import type { Projection } from './mdm/projection/projection.ts';
+import { countTargets } from './mdm/queue/count-targets.ts';
 import { type Projector, startProjector } from './mdm/projection/projector.ts';
 import type { Metrics } from './model/metrics.ts';
 
@@ -15,6 +16,7 @@ export async function projectionSide(
   const decoder = createDecoder({ clock, log });
   const projections: readonly Projection[] = [
     inventoryProjection({ pool: graph, keyring, decoder }),
+    countTargets,
   ];
   const parts = { pool: graph, projections, wakeUps, committed, clock, log, metrics };
   const projector = await startProjector(parts);

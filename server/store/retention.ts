@@ -94,18 +94,26 @@ delete from idempotent_request where (caller, mutation, idempotency_key) in (
  * targets' history has gone.
  */
 export async function deleteOldCommands(pool: Pool, seconds: number): Promise<number> {
-  const result = await pool.query(
+  const result = await pool.query<{ deleted: number }>(
     `
-delete from command where key in (
-  select c.key from command c
-  where c.created_at < now() - make_interval(secs => $1)
-    and not exists (select 1 from queue_entry q where q.command_key = c.key)
-    and not exists (select 1 from command_result h where h.command_key = c.key)
-  order by c.key limit ${page}
-)`,
+with gone as (
+  delete from command where key in (
+    select c.key from command c
+    where c.created_at < now() - make_interval(secs => $1)
+      and not exists (select 1 from queue_entry q where q.command_key = c.key)
+      and not exists (select 1 from command_result h where h.command_key = c.key)
+    order by c.key limit ${page}
+  )
+  returning key
+), counts as (
+  delete from command_count n using gone where n.command_key = gone.key
+), refusals as (
+  delete from command_refusal f using gone where f.command_key = gone.key
+)
+select count(*)::int as deleted from gone`,
     [seconds],
   );
-  return result.rowCount ?? 0;
+  return result.rows[0]?.deleted ?? 0;
 }
 
 /**

@@ -105,6 +105,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     lists: createLists(counted),
     events,
     now: () => clock.now(),
+    setTimer: (ms, run) => clock.setTimer(ms, run),
     plist: { parse: parsePlist, build: buildPlist },
     useCases: {
       enqueueCommand: enqueueCommand.bind(null, mdm),

@@ -121,6 +121,7 @@ const beyond = {
   foreignKeys: [],
   // Room in each page for the next version of rows that change all the time.
   storageParameters: [
+    'command_count fillfactor=50',
     'device_inventory fillfactor=80',
     'enrollment_idle fillfactor=50',
     'enrollment_seen fillfactor=50',

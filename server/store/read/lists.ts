@@ -9,6 +9,7 @@ import {
   checkInsById,
 } from './check-ins.ts';
 import { type CommandFilter, commandPage } from './commands.ts';
+import { type CommandProgress, commandProgress } from './command-progress.ts';
 import { type TargetRow, targetPages } from './command-targets.ts';
 import {
   type Count,
@@ -86,6 +87,10 @@ export interface Lists extends InventoryReads {
     enrollmentKey: bigint,
     commandUuid: string,
   ): Promise<StrayReportRow | null>;
+  commandProgress(
+    viewer: Viewer,
+    keys: readonly bigint[],
+  ): Promise<ReadonlyMap<bigint, CommandProgress>>;
   strayBytes(viewer: Viewer, keys: readonly StrayKey[]): Promise<ReadonlyMap<StrayKey, Buffer>>;
   enrollmentResultPages(
     viewer: Viewer,
@@ -134,6 +139,7 @@ export function createLists(db: Queryable): Lists {
     targetPages: (...args) => targetPages(db, ...args),
     strayPages: (...args) => strayPages(db, ...args),
     findStray: (...args) => findStray(db, ...args),
+    commandProgress: (...args) => commandProgress(db, ...args),
     strayBytes: (...args) => strayBytes(db, ...args),
     enrollmentResultPages: (...args) => enrollmentResultPages(db, ...args),
     commandResultPages: (...args) => commandResultPages(db, ...args),
