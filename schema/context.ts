@@ -9,6 +9,10 @@ import type { ControlJobAnswer, ControlJobInput, JobAction } from '../server/mdm
 import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
 import type { PushCertificateUseCases } from '../server/mdm/push-certificates/use-cases.ts';
 import type {
+  ExportEnrollmentsAnswer,
+  ExportEnrollmentsInput,
+} from '../server/mdm/export/request.ts';
+import type {
   MigrateEnrollmentsAnswer,
   MigrateEnrollmentsInput,
 } from '../server/mdm/migration/request.ts';
@@ -86,6 +90,10 @@ export interface UseCases
     viewer: Viewer,
     input: MigrateEnrollmentsInput,
   ): Promise<MigrateEnrollmentsAnswer>;
+  exportEnrollments(
+    viewer: Viewer,
+    input: ExportEnrollmentsInput,
+  ): Promise<ExportEnrollmentsAnswer>;
   createUpload(
     viewer: Viewer,
     input: { readonly idempotencyKey: string | null },

@@ -7,6 +7,7 @@ import { createGraphql } from './graphql/graphql.ts';
 import { endpoint } from './graphql/yoga.ts';
 import { isAway } from './device-side.ts';
 import type { Handler } from './http/app.ts';
+import { exportRoute } from './http/exports.ts';
 import { uploadRoute } from './http/uploads.ts';
 import type { EnrollContext } from './mdm/enroll/enroll-context.ts';
 import { type EscrowContext, escrowKeyUnlock } from './mdm/escrow/unlock.ts';
@@ -19,6 +20,8 @@ import { accessUseCases } from './mdm/access/use-cases.ts';
 import { pushCertificateUseCases } from './mdm/push-certificates/use-cases.ts';
 import { commandBodyPlace, resultPlace } from './mdm/queue/deliver.ts';
 import { enqueueCommand } from './mdm/queue/enqueue.ts';
+import { fetchExport } from './mdm/export/fetch.ts';
+import { exportEnrollments, exportPrefix } from './mdm/export/request.ts';
 import { migrateEnrollments } from './mdm/migration/request.ts';
 import { queueUseCases } from './mdm/queue/use-cases.ts';
 import { createUpload, uploadPrefix } from './mdm/uploads/create.ts';
@@ -64,6 +67,7 @@ export function graphSide(parts: {
       createUpload: (viewer, input) => createUpload(ctx, viewer, input),
       migrateEnrollments: (viewer, input) => migrateEnrollments(ctx, viewer, input),
       ...accessUseCases(ctx),
+      exportEnrollments: (viewer, input) => exportEnrollments(ctx, viewer, input),
       ...pushCertificateUseCases(ctx),
       ...enrollUseCases(ctx),
       ...enrollmentUseCases(ctx),
@@ -106,6 +110,12 @@ export function graphSide(parts: {
     http.respond = false;
     await graphql.handle(http.req, http.res);
   };
+  const exports = exportRoute({
+    access,
+    fetch: (viewer, jobId) => fetchExport(ctx, viewer, jobId),
+    isUnavailable: isAway,
+    log,
+  });
   const uploads = uploadRoute({
     access,
     receive: (viewer, id, chunks) => receiveUpload(ctx, viewer, id, chunks),
@@ -114,7 +124,12 @@ export function graphSide(parts: {
   });
   return {
     routes: settings.disableApi ? new Map() : new Map([[endpoint, handle]]),
-    below: settings.disableApi ? [] : [{ prefix: uploadPrefix, handle: uploads }],
+    below: settings.disableApi
+      ? []
+      : [
+          { prefix: uploadPrefix, handle: uploads },
+          { prefix: exportPrefix, handle: exports },
+        ],
     attach(server) {
       if (!settings.disableApi) graphql.attach(server);
     },

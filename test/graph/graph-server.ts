@@ -22,6 +22,7 @@ import { accessUseCases } from '../../server/mdm/access/use-cases.ts';
 import { pushCertificateUseCases } from '../../server/mdm/push-certificates/use-cases.ts';
 import { enrollUseCases } from '../../server/mdm/enroll/use-cases.ts';
 import { enrollmentUseCases } from '../../server/mdm/enrollments/use-cases.ts';
+import { exportEnrollments } from '../../server/mdm/export/request.ts';
 import { migrateEnrollments } from '../../server/mdm/migration/request.ts';
 import { createUpload } from '../../server/mdm/uploads/create.ts';
 import { unenroll } from '../../server/mdm/unenroll/unenroll.ts';
@@ -116,6 +117,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
       unenroll: unenroll.bind(null, mdm),
       createUpload: createUpload.bind(null, mdm),
       migrateEnrollments: migrateEnrollments.bind(null, mdm),
+      exportEnrollments: exportEnrollments.bind(null, mdm),
       pushEnrollments: pushEnrollments.bind(null, mdm),
       controlJob: controlJob.bind(null, mdm),
       ...accessUseCases(mdm),

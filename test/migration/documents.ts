@@ -125,3 +125,31 @@ export const enrollment = graphql(`
     }
   }
 `);
+
+export const exportAll = graphql(`
+  mutation MigrationExport($input: ExportEnrollmentsInput!) {
+    exportEnrollments(input: $input) {
+      __typename
+      ... on ExportEnrollmentsPayload {
+        job {
+          jobId
+        }
+        url
+        targetCount
+        cursor
+      }
+      ... on Error {
+        code
+        message
+      }
+    }
+  }
+`);
+
+export const enqueueOne = graphql(`
+  mutation MigrationEnqueue($input: EnqueueCommandInput!) {
+    enqueueCommand(input: $input) {
+      __typename
+    }
+  }
+`);

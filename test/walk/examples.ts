@@ -215,6 +215,9 @@ export const examples: Readonly<Record<string, Example>> = {
     foreign: 'ForbiddenError',
   },
   createUpload: { input: () => ({}), foreign: 'OWN' },
+  exportEnrollments: {
+    input: (_world, { devices: [device] }) => ({ targets: { ids: [device.enrollmentId] } }),
+  },
   migrateEnrollments: {
     async input({ server }, { token, mark }) {
       const lines = [{ kind: 'tally', enrollment: `none of ${mark}`, tokenUpdateTally: 1 }];

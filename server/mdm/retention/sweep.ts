@@ -11,6 +11,7 @@ import {
   deleteOldMessages,
   forgetOldResults,
 } from '../../store/retention.ts';
+import { deleteOldExports } from '../../store/export/pages.ts';
 import { retireMigratedCertificates } from '../../store/migration/certificates.ts';
 import { deleteOldMigrationRecords } from '../../store/migration/records.ts';
 import { deleteOldUploads } from '../../store/uploads/uploads.ts';
@@ -31,6 +32,7 @@ export async function sweep(pool: Pool, keep: Retention, signal: AbortSignal): P
     () => deleteOldIdempotency(pool),
     () => deleteOldUploads(pool),
     () => deleteOldMigrationRecords(pool),
+    () => deleteOldExports(pool),
     () => retireMigratedCertificates(pool),
   ];
   const { events, history, results } = keep;

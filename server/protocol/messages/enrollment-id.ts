@@ -13,7 +13,7 @@ export interface Identifiers {
 /** Characters of a whole enrolment id; what NanoMDM's database takes. */
 const lengthLimit = 255;
 /** The user id of every Shared iPad user (Apple, TokenUpdate); only in this spelling. */
-const sharedIpadUserId = 'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF';
+export const sharedIpadUserId = 'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF';
 const controlCharacter = /\p{Cc}/u;
 
 /**
