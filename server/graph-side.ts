@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import { createAccess } from './access/access.ts';
+import type { OidcSettings } from './access/oidc.ts';
 import type { Settings } from './config.ts';
 import type { Events } from './events/open.ts';
 import { createGraphql } from './graphql/graphql.ts';
@@ -27,6 +28,7 @@ import { queueUseCases } from './mdm/queue/use-cases.ts';
 import { createUpload, uploadPrefix } from './mdm/uploads/create.ts';
 import { receiveUpload } from './mdm/uploads/receive.ts';
 import { unenroll } from './mdm/unenroll/unenroll.ts';
+import { StartupError } from './model/errors.ts';
 import type { Metrics } from './model/metrics.ts';
 import { buildPlist } from './protocol/plist/build.ts';
 import { parsePlist } from './protocol/plist/parse.ts';
@@ -54,7 +56,7 @@ export function graphSide(parts: {
 }): GraphSide {
   const { ctx, prisma, events, settings, metrics } = parts;
   const { clock, log, keyring } = ctx;
-  const access = createAccess(ctx.graph, { clock, log });
+  const access = createAccess(ctx.graph, { clock, log, oidc: oidcOf(settings) });
   const services: GraphServices = {
     prisma,
     lists: createLists(ctx.graph),
@@ -138,4 +140,15 @@ export function graphSide(parts: {
       await access.stop();
     },
   };
+}
+
+/** @throws {StartupError} one of the three settings without the others */
+function oidcOf({ oidcIssuer, oidcAudience, oidcJwksUrl }: Settings): OidcSettings | null {
+  if (oidcIssuer !== null && oidcAudience !== null && oidcJwksUrl !== null) {
+    return { issuer: oidcIssuer, audience: oidcAudience, jwksUrl: new URL(oidcJwksUrl) };
+  }
+  if (oidcIssuer === null && oidcAudience === null && oidcJwksUrl === null) return null;
+  throw new StartupError(
+    '--oidc-issuer, --oidc-audience and --oidc-jwks-url are given together, or none of them.',
+  );
 }

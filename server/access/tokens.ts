@@ -61,7 +61,7 @@ export function createTokenReader(parts: {
   return {
     async viewerOf(authorization) {
       const text = bearer(authorization);
-      if (text === null) {
+      if (text === null || text.length > longestToken) {
         throw new Unauthenticated('Send an API token: `Authorization: Bearer <token>`.');
       }
       const token = await lookUp(text);
@@ -77,9 +77,9 @@ export function createTokenReader(parts: {
 }
 
 /** Takes the token out of an Authorization header (RFC 6750, §2.1). */
-function bearer(authorization: string | null | undefined): string | null {
+export function bearer(authorization: string | null | undefined): string | null {
   const [, token] = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '') ?? [];
-  return token === undefined || token.length > longestToken ? null : token;
+  return token ?? null;
 }
 
 /** A token as it is asked for. */

@@ -21,6 +21,9 @@ export interface TokenWatcher {
 /** Together with the time of the look-up itself this stays below the 5 seconds promised. */
 const lookEvery = 2_000;
 
+/** Node's timers take 24 days at most. */
+const longestTimer = 86_400_000;
+
 interface Watched {
   readonly viewer: Viewer;
   readonly controller: AbortController;
@@ -72,15 +75,30 @@ export function createTokenWatcher(parts: {
     }
   }
 
+  /** Ends what is open at its time, to the moment. */
+  function endAt(expiresAt: Date | undefined, controller: AbortController): () => void {
+    if (!expiresAt) return () => {};
+    let cancel = (): void => {};
+    const wait = (): void => {
+      const left = expiresAt.getTime() - clock.now().getTime();
+      if (left > 0) cancel = clock.setTimer(Math.min(left, longestTimer), wait);
+      else controller.abort(new Unauthenticated('The token has expired.'));
+    };
+    wait();
+    return () => cancel();
+  }
+
   return {
     watch(viewer) {
       const one = { viewer, controller: new AbortController() };
-      // Callers without a token have nothing that could end.
+      // Without a token of ours there is nothing to look up; it may end by itself, as an issuer's does.
       if (viewer.tokenId !== null) watched.add(one);
       schedule();
+      const cancel = endAt(viewer.expiresAt, one.controller);
       return {
         signal: one.controller.signal,
         release() {
+          cancel();
           watched.delete(one);
         },
       };

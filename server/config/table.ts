@@ -285,6 +285,21 @@ export const table = {
     secret: true,
     help: 'An API token with every scope that exists at every start. Make it long and random.',
   }),
+  oidcIssuer: optional('oidc-issuer', {
+    schema: values.httpUrl,
+    expected: 'a URL, letter by letter as the issuer’s tokens have it',
+    help: 'Take this OIDC issuer’s tokens (JWT) beside API tokens. Needs the next two as well.',
+  }),
+  oidcAudience: optional('oidc-audience', {
+    schema: values.audience,
+    expected: 'a text',
+    help: 'What the tokens of the OIDC issuer must be for (`aud`).',
+  }),
+  oidcJwksUrl: optional('oidc-jwks-url', {
+    schema: values.httpUrl,
+    expected: 'an https:// or http:// URL',
+    help: 'Where the keys of the OIDC issuer are.',
+  }),
   graphqlBodyLimit: required('graphql-body-limit', {
     schema: values.size,
     expected: 'a size such as 16MiB, at most 1GiB',

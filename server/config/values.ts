@@ -177,6 +177,8 @@ export const redisUrl = urlOf(/^rediss?:$/);
 
 export const redisPrefix = z.string().regex(/^[\w.:-]{1,64}$/);
 export const folder = z.string().min(1);
+export const httpUrl = urlOf(/^https?:$/);
+export const audience = z.string().regex(/^\P{Cc}{1,500}$/u);
 export const logLevel = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
 export const secretKey = parsed<Buffer>(parseKey);
 export const adminToken = z.string().refine(isStrongToken);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Access } from '../access/access.ts';
 import { Unauthenticated } from '../access/unauthenticated.ts';
+import { AccessUnavailable } from '../access/unavailable.ts';
 import { traceIdFrom, withTraceId } from '../model/trace.ts';
 import { createGraphiql, wantsPage } from './graphiql.ts';
 import type { OpenOperations } from './open-operations.ts';
@@ -50,12 +51,14 @@ function refuse(
 ): void {
   const isCaller = error instanceof Unauthenticated;
   const body = JSON.stringify({ errors: [mask(error).toJSON()] });
-  response.writeHead(isCaller ? 401 : 500, {
+  const isLater = error instanceof AccessUnavailable;
+  response.writeHead(isCaller ? 401 : isLater ? 503 : 500, {
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(body),
     // The body was not read, so the connection cannot go on.
     Connection: 'close',
     ...(isCaller && { 'WWW-Authenticate': 'Bearer' }),
+    ...(isLater && { 'Retry-After': '30' }),
   });
   response.end(body);
 }

@@ -6,6 +6,7 @@ import { useServer } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from '../access/access.ts';
 import { Unauthenticated } from '../access/unauthenticated.ts';
+import { AccessUnavailable } from '../access/unavailable.ts';
 import type { Clock } from '../model/clock.ts';
 import { newTraceId, withTraceId } from '../model/trace.ts';
 import type { Viewer } from '../model/viewer.ts';
@@ -16,7 +17,7 @@ import type { GraphqlSettings } from './settings.ts';
 import { type Pipeline, endpoint } from './yoga.ts';
 
 /** Codes of the graphql-transport-ws protocol, and ours where it has none. */
-const closeCodes = { unauthorized: 4401, tooSlow: 4413 };
+const closeCodes = { unauthorized: 4401, tooSlow: 4413, tryLater: 1013 };
 
 /** How long clients get to answer that a socket closes, in milliseconds. */
 const farewell = 2_000;
@@ -74,6 +75,10 @@ export function createWebSocketSide<Context extends object>(parts: {
       return true;
     } catch (error) {
       const { message } = pipeline.mask(error);
+      if (error instanceof AccessUnavailable) {
+        socket.close(closeCodes.tryLater, 'The token cannot be checked now.');
+        return false;
+      }
       if (!(error instanceof Unauthenticated)) throw new Error(message, { cause: error });
       socket.close(closeCodes.unauthorized, message);
       return false;
