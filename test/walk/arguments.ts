@@ -24,6 +24,7 @@ export function argumentsFor({
     'Query.node': `id: ${text(Buffer.from(`PushCertificate:${topic}`).toString('base64'))}`,
     'Query.nodes': `ids: [${text(Buffer.from(`PushCertificate:${topic}`).toString('base64'))}]`,
     'Query.pushCertificate': `topic: ${text(topic)}`,
+    'Subscription.commandProgress': `command: ${text(answeredUuid)}`,
     'Query.upload': `uploadId: "00000000-0000-4000-8000-000000000000"`,
   };
 }
@@ -42,6 +43,7 @@ export function subscriptionArguments(
     events: ['', `filter: { ${enrollments} }`, `filter: { ${commands} }`],
     commandResults: ['', `filter: { ${enrollments} }`, `filter: { ${commands} }`],
     pushOutcomes: ['', enrollments],
+    commandProgress: [`command: ${JSON.stringify(answeredUuid)}`],
   };
   return known[name] ?? [''];
 }
