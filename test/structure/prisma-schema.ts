@@ -6,6 +6,7 @@ import { type DatabaseShape, type TableShape, columnShape, indexShape } from './
 const types: Readonly<Record<string, string>> = {
   String: 'text',
   Int: 'integer',
+  Float: 'double precision',
   BigInt: 'bigint',
   Boolean: 'boolean',
   Bytes: 'bytea',
