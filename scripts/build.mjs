@@ -3,7 +3,7 @@
 // Says nothing but one line when all is well, and shows a step's whole output when it fails.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,11 +46,13 @@ const steps = [
     before: () => rmSync(join(root, 'dist'), { recursive: true, force: true }),
     run: () => [program('typescript', 'tsc'), '-p', 'tsconfig.build.json'],
     env: {},
+    // npm does so with what it installs, but nobody does with what is built later.
+    after: () => chmodSync(join(root, 'dist', 'clients', 'cli', 'main.js'), 0o755),
   },
 ];
 
 const started = Date.now();
-for (const { name, needs, before, run, env } of steps) {
+for (const { name, needs, before, run, env, after } of steps) {
   if (!existsSync(join(root, needs))) continue;
   before?.();
   const result = spawnSync(process.execPath, run(), {
@@ -65,5 +67,6 @@ for (const { name, needs, before, run, env } of steps) {
     process.stderr.write(`\nBuild failed: ${name}.\n`);
     process.exit(1);
   }
+  after?.();
 }
 process.stdout.write(`Built dist/ in ${((Date.now() - started) / 1000).toFixed(1)} s.\n`);
