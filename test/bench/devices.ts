@@ -82,6 +82,8 @@ export interface Ready {
   readonly database: BenchDatabase;
   readonly load: Load;
   readonly bench: DeviceBench;
+  /** Has the load generator be these devices. */
+  prepare(first: number, count: number): Promise<void>;
 }
 
 /** Runs a scenario for every contender in turn, each round on a fresh database. */
@@ -104,17 +106,20 @@ export async function benchDevices(
     try {
       const server = await contender.start({ database, ca, proof: bench.proof });
       try {
-        await load.tell({
-          do: 'prepare',
-          target: {
-            ...{ host: server.host, port: server.port, connections: bench.connections },
-            ...{ proof: bench.proof, key: bench.key, first: 0, count: bench.devices },
-            authority: {
-              certificate: certificatePem(authority.certificate),
-              key: authority.key.export({ format: 'pem', type: 'pkcs8' }).toString(),
+        const prepare = async (first: number, count: number): Promise<void> => {
+          await load.tell({
+            do: 'prepare',
+            target: {
+              ...{ host: server.host, port: server.port, connections: bench.connections },
+              ...{ proof: bench.proof, key: bench.key, first, count },
+              authority: {
+                certificate: certificatePem(authority.certificate),
+                key: authority.key.export({ format: 'pem', type: 'pkcs8' }).toString(),
+              },
             },
-          },
-        });
+          });
+        };
+        await prepare(0, bench.devices);
         if (enrolled) {
           expectWell(await load.run({ do: 'enrol' }));
           if (bench.silent > 0) await server.addSilent(bench.silent);
@@ -122,7 +127,7 @@ export async function benchDevices(
           const warmUp = { do: 'poll', requests: bench.warmUp, perSecond: null } as const;
           if (bench.warmUp > 0) expectWell(await load.run(warmUp));
         }
-        return await scenario({ server, database, load, bench });
+        return await scenario({ server, database, load, bench, prepare });
       } finally {
         await server.stop();
       }
@@ -181,7 +186,8 @@ async function queueAndSign(
   await load.tell({ do: 'sign', uuids, bytes });
 }
 
-function commandPlist(uuid: string): string {
+/** A command that any device takes. */
+export function commandPlist(uuid: string): string {
   return (
     '<?xml version="1.0" encoding="UTF-8"?>\n' +
     '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">\n' +
@@ -191,6 +197,10 @@ function commandPlist(uuid: string): string {
 }
 
 /** Devices that enrol: Authenticate and TokenUpdate. */
-export function storm({ server, database, load }: Ready): Promise<Figures> {
+export async function storm({ server, database, load, bench, prepare }: Ready): Promise<Figures> {
+  // Others before them, so that the server is warm.
+  await prepare(1_000_000, Math.ceil(bench.warmUp / 2));
+  expectWell(await load.run({ do: 'enrol' }));
+  await prepare(0, bench.devices);
   return measure(server, database, () => load.run({ do: 'enrol' }));
 }

@@ -1,4 +1,5 @@
 import { benchDevices, cycle, idle, readFlags, storm } from './devices.ts';
+import { benchEnqueue } from './enqueue.ts';
 import { benchPush } from './push.ts';
 
 // `npm run bench`: all benchmarks, or those that are named: `npm run bench push -- --enrollments 10000`.
@@ -13,6 +14,7 @@ const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<v
       readFlags(args, { devices: '100', commands: '3', bytes: '500000' }),
       cycle,
     ),
+  enqueue: benchEnqueue,
   'check-in-storm': (args) =>
     benchDevices('check-in storm', readFlags(args, { devices: '5000' }), storm, {
       enrolled: false,

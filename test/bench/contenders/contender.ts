@@ -14,7 +14,7 @@ export interface Running {
   readonly pid: number;
   readonly host: string;
   readonly port: number;
-  /** Queues a command (an XML property list) for enrolments, by their ids. */
+  /** Queues a command (an XML property list) for enrolments, by their ids: all that there are. */
   enqueue(ids: readonly string[], plist: string): Promise<void>;
   /** Adds so many enrolments that never speak, with ids that no device has. */
   addSilent(count: number): Promise<void>;

@@ -32,32 +32,22 @@ export function nanomdm(name: string, binary: string, schema: string): Contender
         pid: program.pid,
         host: '127.0.0.1',
         port,
-        async enqueue(ids, plist) {
-          for (let first = 0; first < ids.length; first += idsAtOnce) {
-            const some = ids.slice(first, first + idsAtOnce).join(',');
-            const response = await fetch(`${url}/v1/enqueue/${some}?nopush=1`, {
-              method: 'PUT',
-              headers: { Authorization: `Basic ${btoa(`nanomdm:${key}`)}` },
-              body: plist,
-            });
-            if (response.status !== 200) throw new Error(`enqueue: status ${response.status}`);
-          }
-        },
+        enqueue: (ids, plist) => enqueueByV1(url, key, ids, plist),
         async addSilent(count) {
           await database.query(
             `insert into devices (id, authenticate, authenticate_at)
-             select 'silent ' || n, '<plist/>', now() from generate_series(1, $1::int) n`,
+             select 'silent-' || n, '<plist/>', now() from generate_series(1, $1::int) n`,
             [count],
           );
           await database.query(
             `insert into enrollments (id, device_id, type, topic, push_magic, token_hex, last_seen_at)
-             select 'silent ' || n, 'silent ' || n, 'Device', 'topic', 'magic', '00', now()
+             select 'silent-' || n, 'silent-' || n, 'Device', 'topic', 'magic', '00', now()
              from generate_series(1, $1::int) n`,
             [count],
           );
           await database.query(
             `insert into cert_auth_associations (id, sha256)
-             select 'silent ' || n, encode(sha256(n::text::bytea), 'hex')
+             select 'silent-' || n, encode(sha256(n::text::bytea), 'hex')
              from generate_series(1, $1::int) n`,
             [count],
           );
@@ -70,7 +60,7 @@ export function nanomdm(name: string, binary: string, schema: string): Contender
             [each],
           );
           const finished = `from enrollments e, commands c
-            where c.command_uuid like 'old %' and e.id not like 'silent %'`;
+            where c.command_uuid like 'old %' and e.id not like 'silent-%'`;
           await database.query(
             `insert into enrollment_queue (id, command_uuid) select e.id, c.command_uuid ${finished}`,
           );
@@ -84,6 +74,29 @@ export function nanomdm(name: string, binary: string, schema: string): Contender
       };
     },
   };
+}
+
+/** Queues a command by NanoMDM's own API, which this server has too. */
+export async function enqueueByV1(
+  url: string,
+  apiKey: string,
+  ids: readonly string[],
+  plist: string,
+): Promise<void> {
+  for (let first = 0; first < ids.length; first += idsAtOnce) {
+    const some = ids
+      .slice(first, first + idsAtOnce)
+      .map(encodeURIComponent)
+      .join(',');
+    const response = await fetch(`${url}/v1/enqueue/${some}?nopush=1`, {
+      method: 'PUT',
+      headers: { Authorization: `Basic ${btoa(`nanomdm:${apiKey}`)}` },
+      body: plist,
+    });
+    const answer = await response.text();
+    if (response.status !== 200)
+      throw new Error(`enqueue: ${response.status} ${answer.slice(0, 300)}`);
+  }
 }
 
 /** The NanoMDM binaries that the environment names; none: this server is measured alone. */
