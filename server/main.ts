@@ -1,5 +1,6 @@
+import cluster from 'node:cluster';
 import { helpText } from './config/help.ts';
-import { parseSettings } from './config.ts';
+import { parseSettings, type Settings } from './config.ts';
 import { holdBack } from './first-line.ts';
 import { StartupError } from './model/errors.ts';
 import type { Log } from './model/log.ts';
@@ -7,6 +8,8 @@ import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { type Running, serve } from './serve.ts';
 import { packageVersion } from './store/package-root.ts';
+import { openWorkerLink } from './worker-link.ts';
+import { startWorkers } from './workers.ts';
 
 const terminal = process.stderr.isTTY ? (text: string) => void process.stderr.write(text) : null;
 
@@ -26,43 +29,91 @@ async function main(): Promise<void> {
   const log = createLog(settings.logLevel, output);
   for (const warning of warnings) log.warn({}, warning);
 
-  const whenAsked = stopOnSignals(log);
+  if (settings.workers > 1 && cluster.isPrimary) {
+    const whenAsked = stopOnSignals(log, 'primary');
+    const started = await startWorkers(settings.workers, log);
+    if (started === null) {
+      output.release();
+      process.exitCode = 1;
+      return;
+    }
+    whenAsked(started.workers);
+    output.release(firstLine(settings, started));
+    started.told();
+    tellTerminal(settings, started.url);
+    process.on('SIGHUP', () => void started.workers.restart());
+    return;
+  }
+
+  const metrics = createMetrics();
+  const isWorker = cluster.isWorker;
+  const whenAsked = stopOnSignals(log, isWorker ? 'worker' : 'alone');
+  const link = isWorker
+    ? openWorkerLink(metrics, {
+        toStop: () => void process.emit('SIGTERM', 'SIGTERM'),
+        alone: () => void process.emit('SIGTERM', 'SIGTERM'),
+      })
+    : null;
   let running: Running;
   try {
-    running = await serve({ settings, log, metrics: createMetrics(), terminal });
+    running = await serve({ settings, log, metrics, terminal, link });
   } catch (error) {
     output.release();
     if (!(error instanceof StartupError)) throw error;
     process.stderr.write(`${error.message}\n`);
     process.exitCode = 1;
+    process.disconnect?.();
     return;
   }
   // Handed over before anybody is told where it listens, and may ask it to stop.
   whenAsked(running);
-  output.release({
+  if (link !== null) {
+    await link.listening(running.port, running.url);
+    output.release();
+    return;
+  }
+  output.release(firstLine(settings, running));
+  tellTerminal(settings, running.url);
+}
+
+/** What scripts wait for. */
+function firstLine(
+  settings: Settings,
+  { port, url }: { readonly port: number; readonly url: string },
+): Readonly<Record<string, unknown>> {
+  return {
     level: 'info',
     time: new Date().toISOString(),
     msg: 'listening',
-    port: running.port,
-    url: running.url,
-    deviceUrl: `${settings.publicUrl ?? running.url}/mdm`,
-    graphqlUrl: `${running.url}/graphql`,
+    port,
+    url,
+    deviceUrl: `${settings.publicUrl ?? url}/mdm`,
+    graphqlUrl: `${url}/graphql`,
     pid: process.pid,
-  });
+  };
+}
+
+function tellTerminal(settings: Settings, url: string): void {
   terminal?.(
-    `graphmdm listens on ${running.url}\n` +
-      `  GraphiQL    ${running.url}/graphql\n` +
-      `  device URL  ${settings.publicUrl ?? running.url}/mdm\n`,
+    `graphmdm listens on ${url}\n` +
+      `  GraphiQL    ${url}/graphql\n` +
+      `  device URL  ${settings.publicUrl ?? url}/mdm\n`,
   );
 }
 
+/** What can be stopped. */
+type Stoppable = Pick<Running, 'stop'>;
+
 /**
- * Stops the server on SIGTERM and SIGINT. Asked while it starts, it stops once it has started: a database
- * of our own must not be left running.
+ * Stops on SIGTERM and SIGINT. Asked while it starts, it stops once it has started: a database of our own
+ * must not be left running.
+ *
+ * A worker is stopped by the primary, or by a SIGTERM of its own to have it replaced. What a terminal or
+ * a service manager sends to the whole group reaches it as well, and says nothing new.
  * @returns takes the server when it runs
  */
-function stopOnSignals(log: Log): (running: Running) => void {
-  let running: Running | null = null;
+function stopOnSignals(log: Log, as: 'alone' | 'primary' | 'worker'): (running: Stoppable) => void {
+  let running: Stoppable | null = null;
   let asked: NodeJS.Signals | null = null;
   const stop = (): void => {
     if (running === null || asked === null) return;
@@ -74,12 +125,14 @@ function stopOnSignals(log: Log): (running: Running) => void {
   };
   const hear = (signal: NodeJS.Signals): void => {
     // Asked twice: whoever asks does not want to wait for what is still being drained.
-    if (asked !== null) process.exit(1);
+    if (asked !== null && as !== 'worker') process.exit(1);
+    if (asked !== null) return;
     asked = signal;
     stop();
   };
   process.on('SIGTERM', hear);
-  process.on('SIGINT', hear);
+  process.on('SIGINT', as === 'worker' ? () => {} : hear);
+  if (as === 'worker') process.on('SIGHUP', () => {});
   return (started) => {
     running = started;
     stop();

@@ -38,6 +38,7 @@ import { writeLastSeen } from './store/last-seen.ts';
 import { isMigrated, migrate } from './store/migrate.ts';
 import { openDatabase, unhurried } from './store/open.ts';
 import { migrationsFolder } from './store/package-root.ts';
+import type { WorkerLink } from './worker-link.ts';
 import { writeFirstSent } from './store/queue/sent.ts';
 
 /** A server that runs. */
@@ -56,6 +57,8 @@ export interface ServeOptions {
   /** Where a first token is told; null when nobody looks at a terminal. */
   readonly terminal: ((text: string) => void) | null;
   readonly clock?: Clock;
+  /** The line to the other workers of this program; null: it is the only process. */
+  readonly link?: WorkerLink | null;
 }
 
 /**
@@ -113,7 +116,7 @@ function tlsFiles({ tlsCert, tlsKey, tlsClientAuth }: Settings): TlsFiles | null
 }
 
 async function open(
-  { settings, log, metrics, terminal, clock = systemClock }: ServeOptions,
+  { settings, log, metrics, terminal, clock = systemClock, link = null }: ServeOptions,
   listener: Awaited<ReturnType<typeof listen>>,
   stops: Stop[],
 ): Promise<Running> {
@@ -138,7 +141,7 @@ async function open(
 
   const wakeUps =
     settings.redisUrl === null
-      ? localWakeUps()
+      ? (link?.wakeUps ?? localWakeUps())
       : redisWakeUps({
           url: settings.redisUrl,
           prefix: `${settings.redisPrefix}:`,
@@ -268,7 +271,7 @@ async function open(
         '/metrics',
         async (http) => {
           http.type = metrics.contentType;
-          http.body = await metrics.text();
+          http.body = await (link?.metricsText() ?? metrics.text());
         },
       ],
     ]),

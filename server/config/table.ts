@@ -40,6 +40,12 @@ export const table = {
     secret: true,
     help: 'Redis that carries wake-ups between several server processes. Not needed for one.',
   }),
+  workers: required('workers', {
+    schema: values.workers,
+    expected: 'a number from 1 to 64',
+    default: '1',
+    help: 'Processes that serve the port, for machines with more cores than one process uses. SIGHUP replaces them one by one.',
+  }),
   redisPrefix: required('redis-prefix', {
     schema: values.redisPrefix,
     expected: 'up to 64 letters, digits and _ . : -',

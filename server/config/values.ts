@@ -153,6 +153,11 @@ export const challenge = z.string().regex(/^[!-~]{1,200}$/);
 /** X.520's limit for an organisation's name; nothing that a certificate or a page could trip over. */
 export const organization = z.string().regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]{1,64}$/u);
 
+export const workers = parsed<number>((text) => {
+  const count = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= 64 ? count : null;
+});
+
 export const accessRights = parsed<number>((text) => {
   const rights = /^\d{1,4}$/.test(text) ? Number(text) : 0;
   return rights >= 1 && rights <= 8_191 ? rights : null;

@@ -7,7 +7,11 @@ export interface PrometheusMetrics extends Metrics {
   readonly contentType: string;
   /** Everything counted so far, in Prometheus' text format, the process's own figures included. */
   text(): Promise<string>;
+  /** The same as values, for `prom-client` to add up with those of other processes. */
+  values(): Promise<MetricObjects>;
 }
+
+type MetricObjects = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -24,6 +28,7 @@ export function createMetrics(): PrometheusMetrics {
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
+    values: () => registry.getMetricsAsJSON(),
     counter(name, help, labelNames = []) {
       return remember(counters, name, () => {
         const counter = new Counter({

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { byteaArray, textArray } from './binary-array.ts';
+import { byteaArray, textArray } from '../binary-array.ts';
 import {
   type NextCommandRow,
   type StoredCommand,

@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { Targets } from '../../model/targets.ts';
 import type { TenantId } from '../../model/viewer.ts';
+import { textArray } from '../binary-array.ts';
 import { compileTargets } from '../read/enrollment-targets.ts';
 import type { SqlCondition } from '../read/enrollment-filter.ts';
 
@@ -136,6 +137,8 @@ export async function enqueue(
     refused.length === 0
       ? `select null::bigint, null::text where false`
       : refused.join(' union all ');
+  // 100,000 targets fit into memory then, instead of being written out and read again.
+  await client.query("set local work_mem = '32MB'");
   const result = await client.query<{
     key: string | null;
     count: number;
@@ -243,7 +246,14 @@ export async function tenantsOfTargets(
   const condition =
     'ids' in targets ? compileTargets(targets, null, 1) : enabledTargets(targets, null, 1);
   const result = await client.query<{ tenant_id: number }>(
-    `select distinct e.tenant_id from enrollment e where ${condition.sql} limit 2`,
+    `
+with lowest as materialized (
+  select e.tenant_id from enrollment e where ${condition.sql} order by e.tenant_id limit 1
+)
+select tenant_id from lowest
+union all
+(select e.tenant_id from lowest, enrollment e
+ where e.tenant_id > lowest.tenant_id and ${condition.sql} order by e.tenant_id limit 1)`,
     condition.values,
   );
   return result.rows.map((row) => row.tenant_id);
@@ -262,7 +272,7 @@ from (select distinct id from unnest($1::text[]) as ids (id)) wanted
 left join enrollment e on e.id = wanted.id and ($2::int is null or e.tenant_id = $2)
 where e.key is null or not e.enabled
 order by wanted.id`,
-    [ids, tenant],
+    [textArray(ids), tenant],
   );
   return result.rows;
 }

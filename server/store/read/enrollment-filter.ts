@@ -1,5 +1,6 @@
 import type { Channels, EnrollmentFilter } from '../../model/targets.ts';
 import type { TenantId } from '../../model/viewer.ts';
+import { textArray } from '../binary-array.ts';
 import { type Param, deviceConditions, oneOf } from './enrollment-filter-device.ts';
 import { relatedConditions } from './enrollment-filter-related.ts';
 
@@ -52,7 +53,7 @@ function membersOf(filter: EnrollmentFilter, scope: EnrollmentScope, param: Para
   if (filter.or) conditions.push(anyOf(filter.or.map(nested)));
   // A condition over an unknown value is null, and so is its opposite: "not" has to mean "all others".
   if (filter.not) conditions.push(`(${nested(filter.not)}) is not true`);
-  if (filter.ids) conditions.push(`e.id = any(${param(filter.ids, 'text[]')})`);
+  if (filter.ids) conditions.push(`e.id = any(${param(textArray(filter.ids), 'text[]')})`);
   if (filter.kinds) conditions.push(`e.kind = any(${param(filter.kinds, 'text[]')})`);
   if (filter.enabled !== undefined) {
     conditions.push(`e.enabled = ${param(filter.enabled, 'boolean')}`);

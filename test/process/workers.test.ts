@@ -1,0 +1,137 @@
+import { Agent, request } from 'node:http';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { emptyDatabase } from '../harness/database.ts';
+import { runProcess, scratchFolder, type ServerProcess, startProcess } from '../harness/process.ts';
+import { isRunning, withDescendants } from '../harness/process-tree.ts';
+
+/** A server of two workers, and the process ids of its workers as its log tells them. */
+async function twoWorkers(env: Readonly<Record<string, string>> = {}) {
+  const flags = ['--listen', '127.0.0.1:0', '--data-dir', scratchFolder(), '--workers', '2'];
+  const server = startProcess(flags, { env });
+  const { url } = await server.listening;
+  await waitFor(() => workersOf(server).length === 2);
+  return { server, url };
+}
+
+/** All workers that ever listened. */
+function workersOf(server: ServerProcess): readonly number[] {
+  return server.log
+    .filter(({ msg }) => msg === 'worker listening')
+    .map((line) => Number(line['worker']));
+}
+
+async function waitFor(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function onServer(): Promise<Record<string, string>> {
+  const store = await emptyDatabase();
+  onTestFinished(() => store.drop());
+  return { DATABASE_URL: store.url };
+}
+
+/** Asks again and again, each time by a new connection, until told to stop. */
+function askWithoutEnd(url: string) {
+  let asked = 0;
+  let stopped = false;
+  const failures: string[] = [];
+  const agent = new Agent({ keepAlive: false });
+  const ask = (): Promise<void> =>
+    new Promise((resolve) => {
+      const failed = (error: Error): void => {
+        failures.push(error.message);
+        resolve();
+      };
+      const sent = request(`${url}/livez`, { agent }, (response) => {
+        if (response.statusCode !== 200) failures.push(`status ${response.statusCode}`);
+        response.resume().once('end', resolve).once('error', failed);
+      });
+      sent.once('error', failed).end();
+    });
+  const one = async (): Promise<void> => {
+    for (; !stopped; asked += 1) {
+      await ask();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  const all = Promise.all([one(), one()]);
+  return {
+    failures,
+    asked: () => asked,
+    async stop() {
+      stopped = true;
+      await all;
+    },
+  };
+}
+
+describe('a server of several workers', { timeout: 120_000 }, () => {
+  it('shares one embedded database, tells where it listens once, and ends as a whole', async () => {
+    const { server, url } = await twoWorkers();
+    expect(server.log[0]).toMatchObject({ msg: 'listening', pid: server.pid });
+    expect(server.log.filter(({ msg }) => msg === 'listening')).toHaveLength(1);
+    expect(server.log.filter(({ msg }) => msg === 'embedded database started')).toHaveLength(1);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const processes = withDescendants(server.pid);
+    expect(processes).toEqual(expect.arrayContaining([...workersOf(server)]));
+    expect((await server.stop()).status).toBe(0);
+    expect(processes.filter(isRunning)).toEqual([]);
+  });
+
+  it('counts for all workers together, whichever is asked', async () => {
+    const { server, url } = await twoWorkers(await onServer());
+    // New connections go to the workers in turn.
+    for (let time = 0; time < 4; time += 1) {
+      await fetch(`${url}/mdm`, {
+        method: 'PUT',
+        body: 'x',
+        headers: { Connection: 'close' },
+      });
+    }
+    for (let time = 0; time < 2; time += 1) {
+      const response = await fetch(`${url}/metrics`, { headers: { Connection: 'close' } });
+      const text = await response.text();
+      expect(text).toMatch(/^graphmdm_device_requests_total\{kind="report",status="400"\} 4$/m);
+    }
+    await server.stop();
+  });
+
+  it('drops no request while workers are replaced: all on SIGHUP, one that is told to end', async () => {
+    const { server, url } = await twoWorkers(await onServer());
+    const before = workersOf(server);
+    const load = askWithoutEnd(url);
+    server.signal('SIGHUP');
+    await server.logged('all workers are new');
+    expect(before.filter(isRunning)).toEqual([]);
+    expect(new Set(workersOf(server)).size).toBe(4);
+
+    const one = workersOf(server)[3] ?? 0;
+    process.kill(one, 'SIGTERM');
+    await waitFor(() => workersOf(server).length === 5);
+    expect(isRunning(one)).toBe(false);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(load.asked()).toBeGreaterThan(20);
+
+    // Nobody can answer for one that is killed; but another takes its place.
+    process.kill(workersOf(server)[4] ?? 0, 'SIGKILL');
+    await waitFor(() => workersOf(server).length === 6);
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    expect((await server.stop()).status).toBe(0);
+  });
+
+  it('says once that its port is taken, and touches nothing', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    onTestFinished(() => void taken.close());
+    const address = taken.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const folder = scratchFolder();
+    const flags = ['--listen', `127.0.0.1:${port}`, '--data-dir', folder, '--workers', '3'];
+    const { status, stderr } = await runProcess(flags);
+    expect(status).toBe(1);
+    expect(stderr.match(/another program has this port/g)).toHaveLength(1);
+  });
+});
