@@ -1,10 +1,20 @@
-import type { Command, Enrollment } from '../generated/prisma/client.ts';
+import type { Command, Enrollment, Job, Prisma, Tenant } from '../generated/prisma/client.ts';
 import type { EventItem, EventPage } from '../server/events/live-item.ts';
+import { eventLinks } from '../server/model/event-links.ts';
 import type { NumberedEvent } from '../server/model/events.ts';
 import type { CheckInRow } from '../server/store/read/check-ins.ts';
 import { type ResultKey, type ResultRow, resultKey } from '../server/store/read/results.ts';
 import type { GraphContext } from './context.ts';
-import { type CommandQuery, type EnrollmentQuery, findCommands, findEnrollments } from './load.ts';
+import {
+  type CommandQuery,
+  type EnrollmentQuery,
+  findCommands,
+  findEnrollments,
+  ofTenant,
+} from './load.ts';
+
+type JobQuery = Pick<Prisma.JobFindManyArgs, 'include' | 'select'>;
+type TenantQuery = Pick<Prisma.TenantFindManyArgs, 'select'>;
 
 /**
  * Loads something once for a page of events, whoever of its subscribers asks first. Kept beside the
@@ -34,6 +44,8 @@ const enrollments = perPage<bigint, Enrollment>();
 const commands = perPage<bigint, Command>();
 const results = perPage<ResultKey, ResultRow>();
 const checkIns = perPage<string, CheckInRow>();
+const jobs = perPage<string, Job>();
+const tenants = perPage<number, Tenant>();
 
 /** The enrolment that an event is about, loaded for the whole page. */
 export async function enrollmentOfPage(
@@ -88,8 +100,44 @@ export async function checkInOfPage(
   return found.get(event.checkInId) ?? null;
 }
 
+/** The job that an event comes from, loaded for the whole page. */
+export async function jobOfPage(
+  context: GraphContext,
+  { event, page }: EventItem,
+  query: JobQuery,
+): Promise<Job | null> {
+  if (event.jobId === null) return null;
+  const { prisma, viewer } = context;
+  const found = await jobs(page, nameOf(context, query), async () => {
+    const ids = visible(context, page).flatMap(({ jobId }) => jobId ?? []);
+    const where = { id: { in: [...new Set(ids)] }, ...ofTenant(viewer) };
+    const rows = await prisma.job.findMany({ ...query, where });
+    return new Map(rows.map((row) => [row.id, row]));
+  });
+  return found.get(event.jobId) ?? null;
+}
+
+/** The tenant that an event happened in, loaded for the whole page; null without tenants:read. */
+export async function tenantOfPage(
+  context: GraphContext,
+  { event, page }: EventItem,
+  query: TenantQuery,
+): Promise<Tenant | null> {
+  const { prisma, viewer } = context;
+  if (!viewer.scopes.has('tenants:read')) return null;
+  const found = await tenants(page, nameOf(context, query), async () => {
+    const ids = visible(context, page).map(({ tenantId }) => tenantId);
+    const rows = await prisma.tenant.findMany({
+      ...query,
+      where: { id: { in: [...new Set(ids)] } },
+    });
+    return new Map(rows.map((row) => [row.id, row]));
+  });
+  return found.get(event.tenantId) ?? null;
+}
+
 /** What was loaded for one tenant must not be handed to another. */
-function nameOf({ viewer }: GraphContext, query: EnrollmentQuery | CommandQuery | null): string {
+function nameOf({ viewer }: GraphContext, query: object | null): string {
   return JSON.stringify([viewer.tenant, query]);
 }
 
@@ -108,9 +156,7 @@ function visible({ viewer }: GraphContext, page: EventPage): readonly NumberedEv
 
 function resultKeyOf(event: NumberedEvent): ResultKey | null {
   const { type, enrollmentKey, commandKey } = event;
-  const hasResult =
-    type === 'CommandAnswered' || type === 'CommandEnded' || type === 'InventoryChanged';
-  return hasResult && enrollmentKey !== null && commandKey !== null
+  return eventLinks[type].includes('result') && enrollmentKey !== null && commandKey !== null
     ? resultKey({ enrollmentKey, commandKey })
     : null;
 }

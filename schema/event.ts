@@ -8,17 +8,41 @@ import { Command } from './command.ts';
 import { CommandResult } from './command-result.ts';
 import type { GraphContext } from './context.ts';
 import { Enrollment } from './enrollment.ts';
-import { checkInOfPage, commandOfPage, enrollmentOfPage, resultOfPage } from './event-page.ts';
+import {
+  checkInOfPage,
+  commandOfPage,
+  enrollmentOfPage,
+  jobOfPage,
+  resultOfPage,
+  tenantOfPage,
+} from './event-page.ts';
+import { Job } from './job.ts';
+import { Tenant } from './tenant.ts';
 
 /** The GraphQL type of a kind of event. */
 export function eventTypeName(type: EventType): `${EventType}Event` {
   return `${type}Event`;
 }
 
+export const EventTypeEnum = builder.enumType('EventType', {
+  description:
+    'The kinds of event. Each has an object type of its own: its name with `Event` behind.',
+  values: eventValues(),
+});
+
+function eventValues(): Readonly<Record<EventType, { readonly description: string }>> {
+  return Object.fromEntries(
+    eventTypes.map((type) => [
+      type,
+      { description: `Events of the type \`${eventTypeName(type)}\`.` },
+    ]),
+  ) as Record<EventType, { readonly description: string }>;
+}
+
 export const Event = builder.interfaceRef<EventItem>('Event').implement({
   description:
-    'Something that happened. Its own fields are as they were then; `enrollment`, `command` and ' +
-    '`result` link to the present state, and are null where there is none (any more) for this token.',
+    'Something that happened. Its own fields are as they were then; `enrollment`, `command`, `result` ' +
+    'and `job` link to the present state, and are null where there is none (any more) for this token.',
   resolveType: ({ event }) => eventTypeName(event.type),
   fields: (t) => ({
     id: t.id({
@@ -27,6 +51,27 @@ export const Event = builder.interfaceRef<EventItem>('Event').implement({
     }),
     cursor: t.exposeString('cursor', {
       description: 'Pass it as `after` to go on behind this event, in any subscription.',
+    }),
+    number: t.string({
+      description:
+        'Its place in the one order that all readers see: a whole number of up to 19 digits, growing ' +
+        'from event to event of a stream. Those that a token may not see leave gaps.',
+      resolve: ({ event }) => String(event.seq),
+    }),
+    type: t.field({
+      type: EventTypeEnum,
+      description: 'What kind it is, as `EventFilterInput.types` takes it.',
+      resolve: ({ event }) => event.type,
+    }),
+    tenantId: t.string({
+      description: 'Natural id of the tenant that it happened in.',
+      resolve: ({ event }) => String(event.tenantId),
+    }),
+    tenant: t.prismaField({
+      type: Tenant,
+      nullable: true,
+      description: 'The tenant that it happened in; null for a token without tenants:read.',
+      resolve: (query, item, _args, context) => tenantOfPage(context, item, query),
     }),
     at: t.field({
       type: 'DateTime',
@@ -71,23 +116,19 @@ export const Event = builder.interfaceRef<EventItem>('Event').implement({
       description: 'The result that it is about.',
       resolve: (item, _args, context) => resultOfPage(context, item),
     }),
+    jobId: t.string({
+      nullable: true,
+      description: 'Natural id of the job that did it, or that it is about.',
+      resolve: ({ event }) => event.jobId,
+    }),
+    job: t.prismaField({
+      type: Job,
+      nullable: true,
+      description: 'The job that did it, or that it is about.',
+      resolve: (query, item, _args, context) => jobOfPage(context, item, query),
+    }),
   }),
 });
-
-export const EventTypeEnum = builder.enumType('EventType', {
-  description:
-    'The kinds of event. Each has an object type of its own: its name with `Event` behind.',
-  values: eventValues(),
-});
-
-function eventValues(): Readonly<Record<EventType, { readonly description: string }>> {
-  return Object.fromEntries(
-    eventTypes.map((type) => [
-      type,
-      { description: `Events of the type \`${eventTypeName(type)}\`.` },
-    ]),
-  ) as Record<EventType, { readonly description: string }>;
-}
 
 export const Checkpoint = builder.objectRef<CheckpointItem>('Checkpoint').implement({
   description:

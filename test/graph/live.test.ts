@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graphql } from '../../generated/gql/gql.ts';
 import { revokeToken } from '../../server/store/tokens.ts';
@@ -59,6 +60,28 @@ const events = graphql(`
       ... on EnrollmentTokenUpdatedEvent {
         tokenUpdateTally
         newlyEnabled
+      }
+    }
+  }
+`);
+
+const whereabouts = graphql(`
+  subscription Whereabouts($after: String) {
+    events(after: $after) {
+      __typename
+      ... on Event {
+        number
+        type
+        tenantId
+        tenant {
+          tenantId
+          name
+        }
+        jobId
+        job {
+          jobId
+          kind
+        }
       }
     }
   }
@@ -163,6 +186,59 @@ describe.each([
     const earliest = await subscribe(server, token, events, { after: 'EARLIEST' });
     await nextEvent(earliest);
     await earliest.close();
+  });
+
+  it('events say where they stand, whose they are, and which job made them', async () => {
+    const after = await cursorNow();
+    const jobId = randomUUID();
+    await server.pool.query(
+      `insert into job (id, tenant_id, kind, input, created_by) values ($1, 1, 'PUSH', '{}', 'test')`,
+      [jobId],
+    );
+    await anEvent(server, { type: 'PushAccepted', enrollmentKey: device.key, jobId });
+    await anEvent(server, {
+      type: 'JobProgressed',
+      jobId,
+      data: { kind: 'PUSH', state: 'RUNNING' },
+    });
+    const everybody = await server.token({ tenant: null });
+    const subscribed = await subscribe(server, everybody.token, whereabouts, { after });
+    const pushed = await nextEvent(subscribed);
+    expect(pushed).toEqual({
+      __typename: 'PushAcceptedEvent',
+      number: expect.stringMatching(/^\d+$/),
+      type: 'PushAccepted',
+      tenantId: '1',
+      tenant: { tenantId: '1', name: 'default' },
+      jobId,
+      job: { jobId, kind: 'PUSH' },
+    });
+    const progressed = await nextEvent(subscribed);
+    expect(progressed).toMatchObject({ type: 'JobProgressed', job: { jobId } });
+    expect(BigInt(progressed.number)).toBe(BigInt(pushed.number) + 1n);
+    await subscribed.close();
+    const narrow = await server.token({ scopes: ['events:read'] });
+    const blind = await subscribe(server, narrow.token, whereabouts, { after });
+    const { value } = await blind.next();
+    expect(value.data?.events).toMatchObject({ tenantId: '1', tenant: null, jobId, job: null });
+    await blind.close();
+  });
+
+  it('a cursor of one subscription, with one filter, is good for another with another', async () => {
+    const first = await subscribe(server, token, events, {
+      after: await cursorNow(),
+      filter: { types: ['EnrollmentTokenUpdated'] },
+    });
+    await anEvent(server, { type: 'EnrollmentTokenUpdated', enrollmentKey: device.key });
+    const { cursor } = await nextEvent(first);
+    await first.close();
+    const command = await answered();
+    const second = await subscribe(server, token, commandResults, {
+      after: cursor,
+      filter: { commands: [command.uuid] },
+    });
+    expect(await nextEvent(second)).toMatchObject({ commandUuid: command.uuid });
+    await second.close();
   });
 
   it('a filter keeps out what it does not name, and a tenant what is not his', async () => {

@@ -123,18 +123,21 @@ export async function anEvent(
     readonly enrollmentKey?: string;
     readonly commandKey?: string;
     readonly checkInId?: string;
+    readonly jobId?: string;
     readonly data?: Readonly<Record<string, unknown>>;
   },
 ) {
   await pool.query(
-    `insert into event (type, tenant_id, trace_id, enrollment_key, command_key, check_in_id, data)
-     values ($1, $2, 'trace', $3, $4, $5, $6)`,
+    `insert into event
+       (type, tenant_id, trace_id, enrollment_key, command_key, check_in_id, job_id, data)
+     values ($1, $2, 'trace', $3, $4, $5, $6, $7)`,
     [
       row.type,
       row.tenant ?? 1,
       row.enrollmentKey ?? null,
       row.commandKey ?? null,
       row.checkInId ?? null,
+      row.jobId ?? null,
       row.data ?? {},
     ],
   );

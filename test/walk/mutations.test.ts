@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { getNamedType, type GraphQLField, isInputObjectType, isUnionType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schema } from '../../schema/schema.ts';
+import { decodeCursor } from '../../server/events/cursor.ts';
+import { eventLinks } from '../../server/model/event-links.ts';
+import { eventTypes } from '../../server/model/events.ts';
 import { type Example, examples } from './examples.ts';
 import { type Json, operator, startWorld, type World } from './world.ts';
 
@@ -89,6 +92,22 @@ async function traces(tenant: number): Promise<Json | undefined> {
   return row;
 }
 
+/** The id of the event that was appended last. */
+async function newestEvent(): Promise<string> {
+  const [row] = await world.sql('select coalesce(max(id), 0)::text as id from event');
+  return String(row?.['id']);
+}
+
+/** The lowest number that events behind this one have, or will have. */
+async function firstNumberAfter(id: string): Promise<bigint> {
+  const [row] = await world.sql(
+    `select coalesce(min(seq), (select last_seq + 1 from event_stream))::text as seq
+     from event where id > $1`,
+    [id],
+  );
+  return BigInt(String(row?.['seq']));
+}
+
 function tokenFor({ operator: isOperators }: Example): string {
   return isOperators ? operator : world.north.token;
 }
@@ -133,15 +152,38 @@ describe('every mutation', () => {
     it('is done once for its idempotency key, answers a cursor, and is audited', async () => {
       const token = tokenFor(example);
       const audited = await auditOf(field.name);
+      const newest = await newestEvent();
       const keyed = { ...input, idempotencyKey: randomUUID() };
       const first = await run(token, field, keyed);
       expect(first.code, JSON.stringify(first.all)).toBeNull();
       expect(first).toMatchObject({ replayed: false, cursor: expect.any(String) });
       expect(await auditOf(field.name), 'audit entries with its name').toBe(audited + 1);
+      expect(await firstNumberAfter(newest)).toBeGreaterThan(
+        decodeCursor(String(first.cursor)).seq,
+      );
       const again = await run(token, field, keyed);
       expect(again, JSON.stringify(again.all)).toMatchObject({ type: first.type, replayed: true });
       expect(again.cursor).toBe(first.cursor);
       expect(await auditOf(field.name), 'audit entries after the repeat').toBe(audited + 1);
     });
+  });
+});
+
+describe('every event that all of this made', () => {
+  it('takes 1 KB at most, and links to nothing but what its kind is listed with', async () => {
+    const rows = await world.sql(
+      `select type, max(octet_length(data::text)) as bytes, bool_or(enrollment_key is not null) as enrollment,
+         bool_or(command_key is not null) as command, bool_or(job_id is not null) as job
+       from event group by type`,
+    );
+    expect(rows.length).toBeGreaterThan(20);
+    for (const { type, bytes, ...has } of rows) {
+      expect(Number(bytes), String(type)).toBeLessThanOrEqual(1024);
+      const links: readonly string[] =
+        eventLinks[eventTypes.find((one) => one === type) ?? 'EnrollmentIdle'];
+      for (const [link, is] of Object.entries(has)) {
+        if (is === true) expect(links, String(type)).toContain(link);
+      }
+    }
   });
 });
