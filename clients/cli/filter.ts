@@ -2,6 +2,7 @@ import type { EnrollmentFilterInput } from '../../generated/gql/graphql.ts';
 import type { Flags, Values } from './command.ts';
 import { usage } from './failure.ts';
 import { jsonObject } from './json.ts';
+import { timeOf } from './times.ts';
 
 /** Flags that say which enrolments; all that are given have to hold. */
 export const filterFlags = {
@@ -12,6 +13,10 @@ export const filterFlags = {
   'any-tag': { type: 'list', value: 'TAG', what: 'only with one of these tags' },
   'without-tag': { type: 'list', value: 'TAG', what: 'only with none of these tags' },
   topic: { type: 'list', value: 'TOPIC', what: 'only of one of these push topics' },
+  model: { type: 'list', value: 'MODEL', what: 'only of one of these models' },
+  search: { type: 'text', value: 'TEXT', what: 'only what begins so: name, serial number, …' },
+  'seen-since': { type: 'text', value: 'TIME', what: 'only what was heard of since' },
+  'not-seen-since': { type: 'text', value: 'TIME', what: 'only what was not heard of since' },
   filter: {
     type: 'text',
     value: 'JSON',
@@ -25,9 +30,11 @@ export const filterFlags = {
  * @throws {Failure} they cannot hold together, or the JSON is none
  */
 export function filterOf(flags: Values<typeof filterFlags>): EnrollmentFilterInput | undefined {
-  const { enabled, disabled, serial, tag, topic } = flags;
+  const { enabled, disabled, serial, tag, topic, model, search } = flags;
   const { 'any-tag': anyTag, 'without-tag': withoutTag } = flags;
   if (enabled && disabled) throw usage('Nothing is both --enabled and --disabled.');
+  const seen = timeOf('seen-since', flags['seen-since'], 'past');
+  const notSeen = timeOf('not-seen-since', flags['not-seen-since'], 'past');
   const tags = {
     ...(tag.length > 0 && { all: tag }),
     ...(anyTag.length > 0 && { any: anyTag }),
@@ -38,6 +45,10 @@ export function filterOf(flags: Values<typeof filterFlags>): EnrollmentFilterInp
     ...(serial.length > 0 && { serialNumbers: serial }),
     ...(topic.length > 0 && { topics: topic }),
     ...(Object.keys(tags).length > 0 && { tags }),
+    ...(model.length > 0 && { models: model }),
+    ...(search !== undefined && { search }),
+    ...(seen && { lastSeenAfter: seen }),
+    ...(notSeen && { lastSeenBefore: notSeen }),
   };
   const isEmpty = Object.keys(simple).length === 0;
   if (flags.filter === undefined) return isEmpty ? undefined : simple;

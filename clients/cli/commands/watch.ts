@@ -1,29 +1,8 @@
-import { graphql } from '../../../generated/gql/gql.ts';
-import type { CliOpenTargetsQuery } from '../../../generated/gql/graphql.ts';
-import type { Client } from '../../sdk/client.ts';
 import type { CommandResultsSubscription } from '../../sdk/generated/operations.ts';
 import { command } from '../command.ts';
-import { Failure } from '../failure.ts';
 import { showOutcomes } from './follow.ts';
 import { isFinal, outcomeShape } from './results.ts';
-
-const openTargets = graphql(`
-  query CliOpenTargets($uuid: String!, $after: String) {
-    command(uuid: $uuid) {
-      targets(first: 100, after: $after, states: [PENDING, NOT_NOW]) {
-        edges {
-          node {
-            enrollmentId
-          }
-        }
-        pageInfo {
-          hasNextPage
-          endCursor
-        }
-      }
-    }
-  }
-`);
+import { targetsOfCommand } from './targets.ts';
 
 export const commandsWatch = command({
   words: ['commands', 'watch'],
@@ -42,7 +21,10 @@ export const commandsWatch = command({
     out.demand(outcomeShape);
     const mdm = connect();
     const now = await mdm.eventCursor();
-    const open = await openOf(mdm, uuid);
+    const open = new Set<string | null>();
+    for await (const { enrollmentId } of targetsOfCommand(mdm, uuid, ['PENDING', 'NOT_NOW'], 100)) {
+      open.add(enrollmentId);
+    }
     const items = mdm.commandResults({
       filter: { commands: [uuid] },
       after: after ?? now,
@@ -54,24 +36,6 @@ export const commandsWatch = command({
     return await showOutcomes({ io, out }, followed, untilDone(items, open, now, cursor));
   },
 });
-
-/** Whose answer is still to come. */
-async function openOf(mdm: Client, uuid: string): Promise<Set<string | null>> {
-  const open = new Set<string | null>();
-  let after: string | null = null;
-  do {
-    const found: CliOpenTargetsQuery = await mdm.query(openTargets, { uuid, after });
-    if (!found.command) {
-      throw new Failure('NOT_FOUND', `There is no command ${uuid} for this token.`, {
-        advice: '`graphmdm commands list` lists them.',
-      });
-    }
-    const { edges, pageInfo } = found.command.targets;
-    for (const { node } of edges) open.add(node.enrollmentId);
-    after = pageInfo.hasNextPage ? pageInfo.endCursor : null;
-  } while (after !== null);
-  return open;
-}
 
 type Item = CommandResultsSubscription['commandResults'];
 

@@ -1,7 +1,7 @@
 import { graphql } from '../../../generated/gql/gql.ts';
 import { command } from '../command.ts';
 import { exit } from '../exit.ts';
-import { Failure } from '../failure.ts';
+import { noEnrollment } from './missing.ts';
 import { enrollmentShape } from './shape.ts';
 
 const document = graphql(`
@@ -33,11 +33,7 @@ export const enrollmentsShow = command({
     out.demand(enrollmentShape);
     const { byId, byUdid, bySerial } = await connect().query(document, { id });
     const found = byId ?? byUdid ?? bySerial.edges[0]?.node;
-    if (!found) {
-      throw new Failure('NOT_FOUND', `There is no enrolment ${id} for this token.`, {
-        advice: '`graphmdm enrollments list` lists them.',
-      });
-    }
+    if (!found) throw noEnrollment(id);
     await out.item(enrollmentShape, found);
     return exit.ok;
   },
