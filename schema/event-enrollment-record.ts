@@ -17,7 +17,8 @@ export const EnrollmentTagsChanged = builder
   .implement({
     description:
       'Tags of an enrolment changed. When more than 100 were changed at once, one event tells of all ' +
-      'of them: its `enrollment` is null and `targetCount` says how many.',
+      'of them: it names no enrolment (`enrollment` and `enrollmentId` are null, and a filter by enrolments ' +
+      'does not let it through), and `targetCount` says how many.',
     interfaces: [Event],
     fields: (t) => ({
       added: t.stringList({

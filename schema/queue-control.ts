@@ -10,7 +10,7 @@ import { builder } from './builder.ts';
 import { Command } from './command.ts';
 import { RetryCommandPayload } from './enqueue-command.ts';
 import { Enrollment } from './enrollment.ts';
-import { mutationErrors } from './errors.ts';
+import { targetErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { Job } from './job.ts';
 import { findEnrollmentsById, ofTenant } from './load.ts';
@@ -316,7 +316,7 @@ builder.mutationFields((t) => ({
       'a result that arrives nevertheless is kept.',
     authScopes: writers,
     errors: {
-      types: mutationErrors,
+      types: targetErrors,
       union: { name: 'CancelCommandResult', description: 'The outcomes of `cancelCommand`.' },
     },
     args: {
@@ -336,7 +336,7 @@ builder.mutationFields((t) => ({
     description: 'Moves a command forwards or back in the queues where it waits.',
     authScopes: writers,
     errors: {
-      types: mutationErrors,
+      types: targetErrors,
       union: {
         name: 'SetCommandPriorityResult',
         description: 'The outcomes of `setCommandPriority`.',
@@ -364,7 +364,7 @@ builder.mutationFields((t) => ({
     description: 'Ends everything that waits for enrolments. What is queued meanwhile stays.',
     authScopes: writers,
     errors: {
-      types: mutationErrors,
+      types: targetErrors,
       union: { name: 'ClearQueueResult', description: 'The outcomes of `clearQueue`.' },
     },
     args: { input: t.arg({ type: ClearQueueInput, required: true, description: 'Whose.' }) },
@@ -383,7 +383,7 @@ builder.mutationFields((t) => ({
       'a CommandUUID of its own.',
     authScopes: writers,
     errors: {
-      types: mutationErrors,
+      types: targetErrors,
       union: { name: 'RetryCommandResult', description: 'The outcomes of `retryCommand`.' },
     },
     args: {

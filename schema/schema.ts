@@ -3,6 +3,8 @@ import './errors.ts';
 import './enrollment.ts';
 import './enrollments.ts';
 import './enrollment-tags.ts';
+import './device-certificate.ts';
+import './enrolled-with.ts';
 import './tag-enrollments.ts';
 import './command.ts';
 import './commands.ts';

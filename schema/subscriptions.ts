@@ -116,6 +116,50 @@ const resultTypes: ReadonlySet<EventType> = new Set([
   'CommandEnded',
 ]);
 
+const EnrollmentStreamItem = builder.unionType('EnrollmentStreamItem', {
+  description: 'What `enrollmentChanged` yields.',
+  types: [
+    EnrollmentAuthenticated,
+    EnrollmentReEnrolled,
+    EnrollmentTokenUpdated,
+    EnrollmentCheckedOut,
+    EnrollmentReEnabled,
+    EnrollmentMigrated,
+    EnrollmentMoved,
+    EnrollmentTagsChanged,
+    EnrollmentNotesChanged,
+    UnenrollRequested,
+    CertificateReplaced,
+    CertificateRenewalFailed,
+    DeviceCertificateEnded,
+    EnrollmentProfileRecorded,
+    BootstrapTokenSet,
+    InventoryChanged,
+    Checkpoint,
+  ],
+  resolveType: typeNameOf,
+});
+
+/** What changes a field of an enrolment that the graph shows; being heard alone (`EnrollmentIdle`) does not. */
+const enrollmentTypes: ReadonlySet<EventType> = new Set([
+  'EnrollmentAuthenticated',
+  'EnrollmentReEnrolled',
+  'EnrollmentTokenUpdated',
+  'EnrollmentCheckedOut',
+  'EnrollmentReEnabled',
+  'EnrollmentMigrated',
+  'EnrollmentMoved',
+  'EnrollmentTagsChanged',
+  'EnrollmentNotesChanged',
+  'UnenrollRequested',
+  'CertificateReplaced',
+  'CertificateRenewalFailed',
+  'DeviceCertificateEnded',
+  'EnrollmentProfileRecorded',
+  'BootstrapTokenSet',
+  'InventoryChanged',
+]);
+
 const PushOutcomeStreamItem = builder.unionType('PushOutcomeStreamItem', {
   description: 'What `pushOutcomes` yields.',
   types: [PushAccepted, PushFailed, Checkpoint],
@@ -146,6 +190,17 @@ const CommandResultFilterInput = builder.inputType('CommandResultFilterInput', {
   fields: (t) => ({
     enrollments: t.idList({ description: 'Of one of these enrolments: natural or global ids.' }),
     commands: t.stringList({ description: 'Of one of these commands: their CommandUUIDs.' }),
+  }),
+});
+
+const EnrollmentChangeFilterInput = builder.inputType('EnrollmentChangeFilterInput', {
+  description: 'Which changes; an absent member means any.',
+  fields: (t) => ({
+    enrollments: t.idList({
+      description:
+        'Of one of these enrolments: natural or global ids. Events that tell of many at once name none of ' +
+        'them, so they come only without this.',
+    }),
   }),
 });
 
@@ -189,6 +244,26 @@ builder.subscriptionField('commandResults', (t) =>
     },
     subscribe: (_root, { filter, after }, context) =>
       open(context, { ...namesIn(filter), types: resultTypes }, after),
+    resolve: itemOf,
+  }),
+);
+
+builder.subscriptionField('enrollmentChanged', (t) =>
+  t.field({
+    type: EnrollmentStreamItem,
+    description:
+      'What happens to enrolments: they enrol, leave, come back, move, get other certificates, tags or notes, ' +
+      'and what is known of them changes.',
+    authScopes: { scope: 'enrollments:read' },
+    args: {
+      filter: t.arg({
+        type: EnrollmentChangeFilterInput,
+        description: 'Only these changes; absent: all.',
+      }),
+      after: t.arg.string({ description: afterDescription }),
+    },
+    subscribe: (_root, { filter, after }, context) =>
+      open(context, { ...namesIn(filter), types: enrollmentTypes }, after),
     resolve: itemOf,
   }),
 );

@@ -1,3 +1,5 @@
+import type { Tenant as TenantRow } from '../generated/prisma/client.ts';
+import { batched } from './batch.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 
@@ -36,14 +38,23 @@ function seen(viewer: GraphContext['viewer'], tenant: number | null): number {
   return viewer.tenant === null || viewer.tenant === tenant ? tenant : none;
 }
 
+const tenantOfLevel = batched<number, TenantRow, object>(
+  async ({ prisma }: GraphContext, ids, query) => {
+    const rows = await prisma.tenant.findMany({ ...query, where: { id: { in: [...ids] } } });
+    return new Map(rows.map((row) => [row.id, row]));
+  },
+);
+
 /** A tenant for a field that names one; null for a token without tenants:read. */
 export async function linkTenant(
-  { prisma, viewer }: GraphContext,
+  context: GraphContext,
   tenant: number | null,
   query: object,
-) {
+): Promise<TenantRow | null> {
+  const { viewer } = context;
   if (tenant === null || !viewer.scopes.has('tenants:read')) return null;
-  return prisma.tenant.findUnique({ ...query, where: { id: seen(viewer, tenant) } });
+  const group = JSON.stringify(query);
+  return (await tenantOfLevel(context, group, seen(viewer, tenant), query)) ?? null;
 }
 
 builder.queryField('tenants', (t) =>

@@ -16,7 +16,10 @@ tenants gets such a stretch of each tenant, merged.
 |---|---|---|
 ${listedFilters.map(({ filter, orders, index }) => `| ${filter} | ${orders.map((one) => `\`${one}\``).join(', ')} | \`${index}\` |`).join('\n')}
 
-\`search\` finds beginnings. It walks the order when much fits and the indexes when little does; in between it looks at
+Not in the table, and so looked for device by device: \`kinds\`, \`pushStates\`, \`pendingCommands\`, and every pair of
+a filter and an order that is not named.
+
+\`search\` finds beginnings, not what stands inside a text, whether or not the database has pg_trgm. It walks the order when much fits and the indexes when little does; in between it looks at
 a few thousand devices.
 
 All else composes freely, with these or with one another, and takes as long as it takes to find a page: what is rare

@@ -324,6 +324,25 @@ describe('tags', () => {
     await untag({ targets: { ids: ['DEVICE-3'] }, tags });
   });
 
+  it('are fifty at most, however many callers give some at once', async () => {
+    const callers = Array.from({ length: 8 }, (_, caller) =>
+      tag({
+        targets: { ids: ['DEVICE-2', 'DEVICE-3'] },
+        tags: Array.from({ length: 20 }, (_, n) => `c${caller} ${n}`),
+      }),
+    );
+    const done = await Promise.all(callers);
+    const given = done.filter((one) => one.__typename === 'TagEnrollmentsPayload');
+    expect(given).toHaveLength(2);
+    expect(done.filter((one) => one.__typename === 'ConflictError')).toHaveLength(6);
+    const { rows } = await server.pool.query<{ most: number }>(
+      `select max(many)::int as most from (
+         select count(*) as many from enrollment_tag group by enrollment_key) held`,
+    );
+    expect(rows[0]?.most).toBeLessThanOrEqual(50);
+    await server.pool.query("delete from enrollment_tag where tag like 'c_ %'");
+  });
+
   it('need the scope to write, and each change is audited', async () => {
     const { token: reader } = await server.token({ scopes: ['enrollments:read'] });
     const done = await tag({ targets: { all: true }, tags: ['a'] }, reader);

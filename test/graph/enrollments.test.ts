@@ -355,3 +355,31 @@ describe('one enrolment', () => {
     expect(found).toEqual(['DEVICE-01', 'ELSEWHERE']);
   });
 });
+
+describe('a serial number', () => {
+  const bySerial = graphql(`
+    query DeviceBySerial($serialNumber: String!) {
+      enrollment(serialNumber: $serialNumber) {
+        __typename
+        enrollmentId
+      }
+    }
+  `);
+  const found = async (serialNumber: string, as = token) =>
+    (await dataOf(ask(server, as, bySerial, { serialNumber }))).enrollment?.enrollmentId ?? null;
+
+  it('finds its device; of several that have it, the one that was made last and is the viewer’s', async () => {
+    const { token: everywhere } = await server.token({ tenant: null });
+    expect(await found('SN3')).toBe('DEVICE-03');
+    expect(await found('sn3')).toBeNull();
+    // Another tenant's was made later.
+    expect(await found('SN1')).toBe('DEVICE-01');
+    expect(await found('SN1', everywhere)).toBe('ELSEWHERE');
+    // After a repair: the same device under another UDID.
+    await anEnrollment(server.pool, { id: 'A-REPAIRED', serialNumber: 'SN3' });
+    await anEnrollment(server.pool, { id: 'A-REPAIRED:USER', device: 'A-REPAIRED' });
+    expect(await found('SN3')).toBe('A-REPAIRED');
+    await server.pool.query(`delete from enrollment where id = 'A-REPAIRED:USER'`);
+    await server.pool.query(`delete from enrollment where id = 'A-REPAIRED'`);
+  });
+});

@@ -19,6 +19,7 @@ interface Row {
   readonly tags: readonly string[];
   readonly name: string | null;
   readonly os: string | null;
+  readonly model: string | null;
   /** Hours since the first of January. */
   readonly seen: number | null;
   /** Day of January. */
@@ -54,6 +55,7 @@ beforeAll(async () => {
       awaiting: [true, false, null][index % 3] ?? null,
       tags: tags.slice(index % 3, index % 4),
       name: ["Ann's Mac", 'ann', null, 'Bob', 'S1'][index % 5] ?? null,
+      model: ['MacBookPro', null, 'iPad', 'MacBookPro'][index % 4] ?? null,
       os: ['9.3', '10.15.7', null, 'x', '15'][index % 5] ?? null,
       seen: [1, 2, null, 3][index % 4] ?? null,
       enrolled: [null, 2, 3][index % 3] ?? null,
@@ -107,7 +109,7 @@ afterAll(() => store.drop());
 async function fillIn(row: Row): Promise<void> {
   const { graph } = store.database;
   const { rows: keys } = await graph.query<{ key: string }>(
-    `update enrollment set device_name = $2, os_version = $3, enrolled_at = $4, cert_not_after = $5
+    `update enrollment set device_name = $2, os_version = $3, enrolled_at = $4, cert_not_after = $5, model = $6
      where id = $1 returning key`,
     [
       row.id,
@@ -115,6 +117,7 @@ async function fillIn(row: Row): Promise<void> {
       row.device === null ? row.os : null,
       row.enrolled === null ? null : dayOf(row.enrolled),
       row.certificateEnd === null ? null : dayOf(row.certificateEnd),
+      row.device === null ? row.model : null,
     ],
   );
   const key = keys[0]?.key ?? '';
@@ -150,6 +153,7 @@ function holds(filter: EnrollmentFilter, row: Row): boolean {
     among(filter.kinds, row.kind) &&
     (filter.enabled === undefined || filter.enabled === row.enabled) &&
     among(filter.serialNumbers, serialNumber) &&
+    among(filter.models, row.model) &&
     among(filter.topics, row.topic) &&
     (filter.awaitingConfiguration === undefined ||
       filter.awaitingConfiguration === (row.awaiting ?? false))
@@ -216,6 +220,7 @@ function filters(depth: number): fc.Arbitrary<EnrollmentFilter> {
     enabled: fc.boolean(),
     serialNumbers: someOf(...serials, "'; drop table enrollment; --"),
     topics: someOf(...topics),
+    models: fc.constantFrom(['MacBookPro'], ['iPad', 'MacBookPro'], ['iPhone'], []),
     awaitingConfiguration: fc.boolean(),
     search: fc.constantFrom('a', 'A', 's', 'S1', 'ann', 'ANN', 'bo', 'nobody'),
     osVersion: fc.record(

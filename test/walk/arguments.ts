@@ -44,6 +44,7 @@ export function subscriptionArguments(
     commandResults: ['', `filter: { ${enrollments} }`, `filter: { ${commands} }`],
     pushOutcomes: ['', enrollments],
     commandProgress: [`command: ${JSON.stringify(answeredUuid)}`],
+    enrollmentChanged: ['', `filter: { ${enrollments} }`],
   };
   return known[name] ?? [''];
 }

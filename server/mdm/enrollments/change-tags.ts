@@ -9,6 +9,7 @@ import { appendAudit } from '../../store/audit.ts';
 import {
   type TagChangeOutcome,
   addTags,
+  lockTagging,
   previewTags,
   removeTags,
 } from '../../store/enrollments/change-tags.ts';
@@ -75,6 +76,7 @@ export async function changeTags(
       },
       async () => {
         const unknown = await unknownAmong(client, viewer, targets);
+        if (action === 'ADD' && !validateOnly) await lockTagging(client, viewer.tenant);
         const { crowded, ...preview } = await previewTags(
           client,
           { tags, targets, tenant: viewer.tenant },

@@ -12,7 +12,7 @@ import {
   wasCancelled,
 } from '../../store/queue/find-command.ts';
 import { countSelected } from '../../store/queue/selection.ts';
-import { withTransaction } from '../../store/transaction.ts';
+import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
 import { doOrBegin } from './bulk-work.ts';
@@ -53,7 +53,7 @@ export async function cancelCommand(
   demandWriter(viewer);
   const { commandUuid, targets, validateOnly, expectedCount } = input;
   const cursor = await ctx.currentCursor();
-  const done = await withTransaction(ctx.graph, (client) =>
+  const done = await boundedTransaction(ctx.graph, ['input', 'targets'], (client) =>
     once(
       client,
       {

@@ -7,7 +7,7 @@ import { appendAudit } from '../../store/audit.ts';
 import { refusedIds } from '../../store/queue/enqueue.ts';
 import { newestCommand } from '../../store/queue/find-command.ts';
 import { countSelected } from '../../store/queue/selection.ts';
-import { withTransaction } from '../../store/transaction.ts';
+import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
 import { doOrBegin } from './bulk-work.ts';
@@ -38,7 +38,7 @@ export async function clearQueue(
     );
   }
   const cursor = await ctx.currentCursor();
-  const done = await withTransaction(ctx.graph, (client) =>
+  const done = await boundedTransaction(ctx.graph, ['input', 'targets'], (client) =>
     once(
       client,
       {

@@ -6,7 +6,7 @@ import { appendAudit } from '../../store/audit.ts';
 import { appendEvent } from '../../store/events/append.ts';
 import { setPriority } from '../../store/queue/find-command.ts';
 import { countSelected } from '../../store/queue/selection.ts';
-import { withTransaction } from '../../store/transaction.ts';
+import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
 import { doOrBegin } from './bulk-work.ts';
@@ -32,7 +32,7 @@ export async function setCommandPriority(
   const { commandUuid, targets, priority, validateOnly, expectedCount } = input;
   checkPriority(priority);
   const cursor = await ctx.currentCursor();
-  const done = await withTransaction(ctx.graph, (client) =>
+  const done = await boundedTransaction(ctx.graph, ['input', 'targets'], (client) =>
     once(
       client,
       {

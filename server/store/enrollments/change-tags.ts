@@ -128,6 +128,21 @@ async function run(
   };
 }
 
+/**
+ * Lets one transaction at a time give tags in a tenant, so that what it has counted stays true until it
+ * commits. It is the tenant that is locked, not its enrolments: their devices must not wait for a bulk change.
+ * @param tenant null: any tenant's
+ */
+export async function lockTagging(client: PoolClient, tenant: TenantId | null): Promise<void> {
+  await inTime(
+    client.query(
+      `select 1 from tenant where id = $1 or $1::int is null order by id for no key update`,
+      [tenant],
+    ),
+    ['input', 'targets'],
+  );
+}
+
 /** What giving these tags would do. */
 export interface TagPreview extends TagChangeOutcome {
   /** Enrolments that would have more tags than an enrolment may: the first three, in order. */

@@ -19,6 +19,13 @@ import {
   enrollmentPage,
   userChannelPages,
 } from './enrollments.ts';
+import {
+  type DeviceCertificatePosition,
+  type DeviceCertificateRow,
+  deviceCertificateBytes,
+  deviceCertificatePages,
+  deviceCertificatesByHash,
+} from './device-certificates.ts';
 import { type InventoryReads, inventoryReads } from './inventory.ts';
 import type { Page, Queryable, Stretch } from './keyset.ts';
 import { devicesOnTopics } from './push-certificates.ts';
@@ -116,6 +123,19 @@ export interface Lists extends InventoryReads {
   ): Pages<CheckInRow>;
   checkInsById(viewer: Viewer, ids: readonly string[]): Promise<ReadonlyMap<string, CheckInRow>>;
   checkInBytes(viewer: Viewer, ids: readonly string[]): Promise<ReadonlyMap<string, Buffer>>;
+  deviceCertificatePages(
+    viewer: Viewer,
+    deviceKeys: readonly bigint[],
+    stretch: Stretch<DeviceCertificatePosition>,
+  ): Pages<DeviceCertificateRow>;
+  deviceCertificatesByHash(
+    viewer: Viewer,
+    hashes: readonly string[],
+  ): Promise<ReadonlyMap<string, DeviceCertificateRow>>;
+  deviceCertificateBytes(
+    viewer: Viewer,
+    hashes: readonly string[],
+  ): Promise<ReadonlyMap<string, Buffer>>;
   tagPage(
     viewer: Viewer,
     prefix: string | null,
@@ -149,6 +169,9 @@ export function createLists(db: Queryable): Lists {
     checkInPages: (...args) => checkInPages(db, ...args),
     checkInsById: (...args) => checkInsById(db, ...args),
     checkInBytes: (...args) => checkInBytes(db, ...args),
+    deviceCertificatePages: (...args) => deviceCertificatePages(db, ...args),
+    deviceCertificatesByHash: (...args) => deviceCertificatesByHash(db, ...args),
+    deviceCertificateBytes: (...args) => deviceCertificateBytes(db, ...args),
     tagPage: (...args) => tagPage(db, ...args),
     countTagged: (...args) => countTagged(db, ...args),
     tagsOf: (...args) => tagsOf(db, ...args),
