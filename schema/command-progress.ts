@@ -30,6 +30,7 @@ const CommandProgressType = builder.objectRef<CommandProgress>('CommandProgress'
     expired: t.exposeInt('expired', { description: 'Ended when its time ran out.' }),
     unenrolled: t.exposeInt('unenrolled', { description: 'The device left.' }),
     reEnrolled: t.exposeInt('reEnrolled', { description: 'The device enrolled anew.' }),
+    moved: t.exposeInt('moved', { description: 'The device was moved to another tenant.' }),
     finished: t.exposeBoolean('finished', { description: 'Whether it waits for nobody any more.' }),
   }),
 });

@@ -1,4 +1,5 @@
 import type { CheckpointItem, LiveItem } from '../server/events/live-item.ts';
+import { decodeCursor } from '../server/events/cursor.ts';
 import type { CommandProgress } from '../server/store/read/command-progress.ts';
 import type { StreamEnd } from './live-stream.ts';
 
@@ -25,8 +26,8 @@ export function progressStream(
   read: () => Promise<CommandProgress | null>,
   setTimer: (ms: number, run: () => void) => () => void,
 ): AsyncIterableIterator<ProgressItem | CheckpointItem | StreamEnd> {
-  /** The newest event that was told of. */
-  let newest = 0n;
+  /** The newest event that may have to be counted: one that was told of, or was there before. */
+  let newest = decodeCursor(cursor).seq;
   let at = cursor;
   let changed = true;
   let checkpoint = false;

@@ -35,7 +35,8 @@ interface Movable {
 }
 
 /**
- * Locks the devices that are to be moved, then their users' channels, each in key order.
+ * Locks the devices that are to be moved, then their users' channels, each in key order, and then the
+ * tenants that they leave: every command on its way to them is in their queues afterwards.
  * @returns `found`: how many devices the targets name, those that are there already among them
  */
 export async function lockMovable(
@@ -59,6 +60,9 @@ export async function lockMovable(
     `select key from enrollment where device_key = any($1::bigint[]) order by key for update`,
     [keys],
   );
+  await client.query('select id from tenant where id = any($1::int[]) order by id for update', [
+    [...new Set(devices.map((row) => row.tenant_id))],
+  ]);
   return {
     found: result.rows.length,
     devices: devices.map(({ key, id }) => ({ key, id })),

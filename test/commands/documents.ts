@@ -159,3 +159,32 @@ export const targetsOf = graphql(`
     }
   }
 `);
+
+export const followCommand = graphql(`
+  subscription FollowCommand($command: String!, $after: String) {
+    commandProgress(command: $command, after: $after) {
+      __typename
+      ... on Checkpoint {
+        cursor
+      }
+      ... on CommandProgressSnapshot {
+        cursor
+        progress {
+          total
+          pending
+          notNow
+          acknowledged
+          error
+          refused
+          cancelled
+          cleared
+          expired
+          unenrolled
+          reEnrolled
+          moved
+          finished
+        }
+      }
+    }
+  }
+`);

@@ -4,35 +4,7 @@ import type { Device } from '../../clients/simulator/device.ts';
 import { bySse, byWebSocket, type Subscribe } from '../graph/subscribe.ts';
 import { adminToken, startServer, type TestServer } from '../harness/server.ts';
 import { controls } from './control-server.ts';
-import { cancelCommand } from './documents.ts';
-
-const follow = graphql(`
-  subscription FollowCommand($command: String!, $after: String) {
-    commandProgress(command: $command, after: $after) {
-      __typename
-      ... on Checkpoint {
-        cursor
-      }
-      ... on CommandProgressSnapshot {
-        cursor
-        progress {
-          total
-          pending
-          notNow
-          acknowledged
-          error
-          refused
-          cancelled
-          cleared
-          expired
-          unenrolled
-          reEnrolled
-          finished
-        }
-      }
-    }
-  }
-`);
+import { cancelCommand, followCommand } from './documents.ts';
 
 const progressNow = graphql(`
   query CommandsProgress {
@@ -70,7 +42,7 @@ describe('commandProgress', () => {
   const subscribed = (command: string, after: string | null = null, by: Subscribe = bySse) => {
     const url = `${server.url}/graphql`;
     const graph = { url, wsUrl: url.replace('http', 'ws') };
-    return by(graph, adminToken, follow, { command, after });
+    return by(graph, adminToken, followCommand, { command, after });
   };
 
   /** Reads snapshots until one fits. */

@@ -4,16 +4,18 @@ import {
   type CountChange,
   type CountedColumn,
 } from '../../store/projection/command-counts.ts';
+import type { EndReason } from '../../store/queue/leave.ts';
 import type { Projection } from '../projection/projection.ts';
 import { commandCounts } from '../../store/read/command-progress.ts';
 
-const endings: Readonly<Record<string, CountedColumn>> = {
+const endings = {
   CANCELLED: 'cancelled',
   CLEARED: 'cleared',
   EXPIRED: 'expired',
   UNENROLLED: 'unenrolled',
   RE_ENROLLED: 're_enrolled',
-};
+  MOVED: 'moved',
+} as const satisfies Readonly<Record<EndReason, CountedColumn>>;
 
 /** The events that change how many targets of a command stand how. */
 export const progressTypes: readonly EventType[] = [
@@ -64,6 +66,10 @@ function stepsOf({ type, data }: NumberedEvent): readonly (readonly [CountedColu
   if (type === 'CommandAnswered') {
     return [...before, [data['status'] === 'Acknowledged' ? 'acknowledged' : 'error', 1]];
   }
-  const ending = endings[String(data['reason'])];
-  return ending === undefined ? before : [...before, [ending, 1]];
+  const { reason } = data;
+  return isEnding(reason) ? [...before, [endings[reason], 1]] : before;
+}
+
+function isEnding(reason: unknown): reason is EndReason {
+  return typeof reason === 'string' && Object.hasOwn(endings, reason);
 }

@@ -10,6 +10,7 @@ export const countedColumns = [
   'expired',
   'unenrolled',
   're_enrolled',
+  'moved',
 ] as const;
 
 export type CountedColumn = (typeof countedColumns)[number];

@@ -137,8 +137,14 @@ export async function enqueue(
     refused.length === 0
       ? `select null::bigint, null::text where false`
       : refused.join(' union all ');
-  // 100,000 targets fit into memory then, instead of being written out and read again.
-  await client.query("set local work_mem = '32MB'");
+  // Whoever moves devices out of the tenant waits until this command is in their queues, or this one
+  // finds them gone: else it would wait where it can be neither answered nor ended. And 100,000 targets
+  // fit into memory then, instead of being written out and read again.
+  await client.query({
+    name: 'before-enqueue',
+    text: `select set_config('work_mem', '32MB', true) from tenant where id = $1 for key share`,
+    values: [command.tenantId],
+  });
   const result = await client.query<{
     key: string | null;
     count: number;

@@ -19,6 +19,7 @@ export interface CommandProgress {
   readonly expired: number;
   readonly unenrolled: number;
   readonly reEnrolled: number;
+  readonly moved: number;
   /** Whether it waits for nobody any more. */
   readonly finished: boolean;
   /** Number of the event stream up to which at least these are the counts. */
@@ -37,6 +38,7 @@ interface Row {
   readonly expired: number;
   readonly unenrolled: number;
   readonly re_enrolled: number;
+  readonly moved: number;
   readonly position: string | null;
 }
 
@@ -48,7 +50,7 @@ export async function commandProgress(
 ): Promise<ReadonlyMap<bigint, CommandProgress>> {
   const statement = params([keys.map(String)]);
   const counted = ['not_now', 'acknowledged', 'error', 'cancelled', 'cleared', 'expired'];
-  const columns = [...counted, 'unenrolled', 're_enrolled'].map(
+  const columns = [...counted, 'unenrolled', 're_enrolled', 'moved'].map(
     (name) => `coalesce(n.${name}, 0) as ${name}`,
   );
   const result = await db.query<Row>(
@@ -66,7 +68,7 @@ export async function commandProgress(
 function progressOf(row: Row): CommandProgress {
   const ended =
     row.acknowledged + row.error + row.cancelled + row.cleared + row.expired + row.unenrolled;
-  const left = row.target_count - ended - row.re_enrolled;
+  const left = row.target_count - ended - row.re_enrolled - row.moved;
   return {
     total: row.target_count + row.refused_count,
     pending: Math.max(0, left - row.not_now),
@@ -79,6 +81,7 @@ function progressOf(row: Row): CommandProgress {
     expired: row.expired,
     unenrolled: row.unenrolled,
     reEnrolled: row.re_enrolled,
+    moved: row.moved,
     finished: left <= 0,
     upTo: BigInt(row.position ?? 0),
   };
