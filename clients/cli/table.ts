@@ -7,6 +7,7 @@ import { commandsSend } from './commands/send.ts';
 import { commandsShow } from './commands/show.ts';
 import { commandsTargets } from './commands/targets.ts';
 import { commandsWatch } from './commands/watch.ts';
+import { completionOf } from './completion/completion.ts';
 import { enrollmentsList } from './enrollments/list.ts';
 import { enrollmentsShow } from './enrollments/show.ts';
 import { eventsTail } from './events/tail.ts';
@@ -72,4 +73,5 @@ export const table: readonly Command[] = [
   whoami,
   login,
   logout,
+  completionOf(() => table),
 ];

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { createClient } from '../../clients/sdk/client.ts';
 import { isError } from '../../clients/sdk/result.ts';
 import type { Device } from '../../clients/simulator/device.ts';
 import { aCommand } from '../build/commands.ts';
+import { bundled } from '../cli/program.ts';
 import { root } from '../harness/process.ts';
 import { adminToken, startServer, type TestServer } from '../harness/server.ts';
 import { type CuttingProxy, startCuttingProxy } from '../sdk/cutting-proxy.ts';
@@ -79,6 +81,8 @@ function start(name: string, command: readonly [string, ...string[]], url: strin
     ended,
     stop,
     stderr: () => stderr,
+    /** Resolves when there is more on stderr. */
+    saidMore: () => once(child.stderr, 'data'),
   };
 }
 
@@ -131,6 +135,7 @@ describe('docs/clients.md', () => {
       'follow.ts',
       'leave.ts',
       'app.ts',
+      'lab.sh',
       'follow.sh',
       'follow.py',
     ]);
@@ -193,6 +198,35 @@ describe('docs/clients.md', () => {
     const app = start('app', await programOf('app.ts'), server.url);
     const [line] = await linesWith(app, device.enrollmentId, 1);
     expect(line).toContain('EnrollmentAuthenticatedEvent');
+  });
+
+  it('works on devices from a shell', async () => {
+    const bin = join(folder, 'bin');
+    const cwd = join(folder, 'lab-runs');
+    for (const path of [bin, cwd]) mkdirSync(path, { recursive: true });
+    const program = await bundled(folder);
+    const words = `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`;
+    writeFileSync(join(bin, 'graphmdm'), words, { mode: 0o755 });
+    writeFileSync(join(cwd, 'token-file'), `${adminToken}\n`);
+    commands += 1;
+    const uuid = `documented-${commands}`;
+    writeFileSync(join(cwd, 'info.plist'), aCommand(uuid));
+    const { serialNumber } = device.facts;
+    const setting = `set -e; PATH="${bin}:$PATH"; export XDG_CONFIG_HOME="$PWD"; SERIAL=${serialNumber}\n`;
+    const script = setting + (examples.get('lab.sh') ?? '');
+    const lab = start('lab', ['sh', '-c', script], server.url);
+    const { enrollmentId } = device;
+    const [found] = await linesWith(lab, enrollmentId, 1);
+    expect(JSON.parse(found?.slice(1) ?? '')).toEqual({ enrollmentId, serialNumber });
+    // It is told on stderr when it waits.
+    while (!lab.stderr().includes('is queued for 1')) await lab.saidMore();
+    await device.channel.connect();
+    const rest = (await output(lab)).join('\n');
+    expect(rest).toMatch(/changedCount\t1\n/);
+    expect(rest).toContain(`\t${enrollmentId}\tAcknowledged\tProfileList\t`);
+    expect(rest).toContain(`{"uuid":"${uuid}","requestType":"ProfileList"}`);
+    expect(rest).toContain(`{"type":"CommandAnswered","enrollmentId":"${enrollmentId}"}`);
+    expect(rest).toContain('"action":"enqueueCommand"');
   });
 
   const followers = [

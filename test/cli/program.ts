@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { root } from '../harness/process.ts';
+
+/** Makes one file of the program, which starts faster than its sources do. @returns its path */
+export async function bundled(folder: string): Promise<string> {
+  const outfile = join(folder, 'graphmdm.mjs');
+  await build({
+    entryPoints: [join(root, 'clients', 'cli', 'main.ts')],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    logLevel: 'silent',
+  });
+  return outfile;
+}
