@@ -17,6 +17,9 @@ import { invitationsRevoke } from './invitations/revoke.ts';
 import { jobsCancel, jobsPause, jobsResume } from './jobs/control.ts';
 import { jobsList } from './jobs/list.ts';
 import { jobsWatch } from './jobs/watch.ts';
+import { exportCommand } from './migration/export.ts';
+import { importNanomdm } from './migration/import-nanomdm.ts';
+import { migrate } from './migration/migrate.ts';
 import { login, logout } from './login.ts';
 import { push } from './push.ts';
 import { pushcertComplete } from './pushcert/complete.ts';
@@ -71,6 +74,9 @@ export const table: readonly Command[] = [
   tokensRotate,
   audit,
   whoami,
+  importNanomdm,
+  migrate,
+  exportCommand,
   login,
   logout,
   completionOf(() => table),
