@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from '../../clients/cli/parse.ts';
+import { table } from '../../clients/cli/table.ts';
 import { packageRoot } from '../../server/store/package-root.ts';
 import { askText } from '../graph/ask.ts';
 import { adminToken, startServer, type TestServer } from '../harness/server.ts';
@@ -57,6 +59,19 @@ describe('docs/migrate.md', () => {
   it('has no other examples than are tried here', () => {
     expect([...examples.keys()]).toEqual(['Place', 'Import', 'Follow', 'Errors', 'Export']);
     expect(blocks('sh')).toHaveLength(2);
+  });
+
+  it('has command lines that the program understands', () => {
+    const lines = blocks('console').flatMap((block) => block.trimEnd().split('\n'));
+    expect(lines).toContain('$ graphmdm import nanomdm --verify');
+    for (const line of lines) {
+      const words = /^\$ graphmdm (.+)$/.exec(line)?.[1]?.split(' ');
+      if (words === undefined) continue;
+      const command = table.find((one) => one.words.every((word, n) => words[n] === word));
+      if (command === undefined) throw new Error(line);
+      const { json } = parse(command, words.slice(command.words.length));
+      for (const field of json ?? []) expect(Object.keys(command.fields ?? {})).toContain(field);
+    }
   });
 
   it('imports the file of the example, and lists the line that is wrong', async () => {
