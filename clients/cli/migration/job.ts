@@ -29,7 +29,7 @@ const jobErrors = graphql(`
 `);
 
 const cancel = graphql(`
-  mutation CliCancelJob($input: JobInput!) {
+  mutation CliEndMigration($input: JobInput!) {
     cancelJob(input: $input) {
       __typename
     }

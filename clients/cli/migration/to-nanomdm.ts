@@ -127,7 +127,8 @@ function isComplete(set: Enrollment): boolean {
 }
 
 function rawOf(set: Enrollment, kind: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(Buffer.from(String(set.of(kind)?.['raw'] ?? ''), 'base64'));
+  const raw = set.of(kind)?.['raw'];
+  return Uint8Array.from(Buffer.from(typeof raw === 'string' ? raw : '', 'base64'));
 }
 
 /** Its TokenUpdate; an unlock token of an earlier one is put in, for NanoMDM takes it from nowhere else. */

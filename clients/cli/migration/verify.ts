@@ -7,7 +7,7 @@ import { openScratch, type Partitions } from './partitions.ts';
 import type { Report } from './report.ts';
 
 const pushCertificates = graphql(`
-  query CliPushCertificates($after: String) {
+  query CliPushCertificateHashes($after: String) {
     pushCertificates(first: 100, after: $after) {
       edges {
         node {

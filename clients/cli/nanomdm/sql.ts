@@ -180,7 +180,7 @@ function left(kind: string, row: Row, code: string, message: string): { leftBehi
 const idOf = (row: Row) => String(row['id']);
 const timeOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
 const bytesOf = (value: unknown) =>
-  value instanceof Uint8Array ? base64(value) : base64(String(value ?? ''));
+  base64(value instanceof Uint8Array || typeof value === 'string' ? value : '');
 
 /** The first certificate of a PEM. */
 function derOf(pem: string): Buffer | null {
