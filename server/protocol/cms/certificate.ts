@@ -70,10 +70,30 @@ export function readCertificate(der: Buffer): Certificate {
  */
 export function publicKeyOf(certificate: Certificate): KeyObject {
   try {
-    return createPublicKey({ key: certificate.publicKeyDer, format: 'der', type: 'spki' });
+    const rsa = plainRsaKey(certificate.publicKeyDer);
+    return rsa === null
+      ? createPublicKey({ key: certificate.publicKeyDer, format: 'der', type: 'spki' })
+      : createPublicKey({ key: rsa, format: 'der', type: 'pkcs1' });
   } catch {
     throw new BerError('the certificate holds no usable key');
   }
+}
+
+/** An AlgorithmIdentifier: rsaEncryption, with NULL. */
+const rsaEncryption = Buffer.from('300d06092a864886f70d0101010500', 'hex');
+
+/**
+ * The RSAPublicKey inside an ordinary RSA key, null for every other. OpenSSL finds out by trial what an SPKI
+ * holds, which takes longer than two signatures' checks; told that it is RSA, it just reads it.
+ */
+function plainRsaKey(spki: Buffer): Buffer | null {
+  const [algorithm, bits, more] = childrenOf(readWhole(spki));
+  if (algorithm === undefined || more !== undefined) return null;
+  if (!bytesOf(algorithm).equals(rsaEncryption)) return null;
+  const key = bitsOf(bits);
+  // OpenSSL would pass over what follows.
+  const numbers = childrenOf(sequence(readWhole(key)));
+  return numbers.length === 2 && numbers.every((each) => each.tag === tag.integer) ? key : null;
 }
 
 function sequence(element: Element | undefined): Element {
