@@ -1,5 +1,7 @@
 import { benchDevices, cycle, idle, readFlags, storm } from './devices.ts';
 import { benchEnqueue } from './enqueue.ts';
+import { benchGraph } from './graph.ts';
+import { benchLive } from './live.ts';
 import { benchPush } from './push.ts';
 
 // `npm run bench`: all benchmarks, or those that are named: `npm run bench push -- --enrollments 10000`.
@@ -15,6 +17,8 @@ const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<v
       cycle,
     ),
   enqueue: benchEnqueue,
+  graph: benchGraph,
+  live: benchLive,
   'check-in-storm': (args) =>
     benchDevices('check-in storm', readFlags(args, { devices: '5000' }), storm, {
       enrolled: false,

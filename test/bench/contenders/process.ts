@@ -28,7 +28,10 @@ export async function startProgram(
   for (;;) {
     if (await Promise.race([ended, delay(50, false)])) throw new Error(`${program} ended at once`);
     if ((await fetch(alive).catch(() => null))?.ok) break;
-    if (performance.now() > patience) throw new Error(`${program} does not answer`);
+    if (performance.now() > patience) {
+      child.kill('SIGKILL');
+      throw new Error(`${program} does not answer`);
+    }
   }
   return {
     pid: child.pid ?? 0,
