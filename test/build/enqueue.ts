@@ -16,7 +16,7 @@ mutation Enqueue($ids: [ID!]!, $plist: String!) {
  * @returns for how many enrolments it was queued
  */
 export async function enqueue(
-  server: TestServer,
+  server: Pick<TestServer, 'url'>,
   ids: readonly string[],
   plist: string,
 ): Promise<number> {

@@ -34,8 +34,22 @@ export async function filling<T>(
     const all = await tables(client);
     // What migrations have put there comes with the rest.
     await client.query(`truncate ${all.map(({ name }) => escapeIdentifier(name)).join(', ')}`);
-    return work(client, all);
+    // What triggers wrote for the rows of the source comes with the rest, too.
+    await setTriggers(client, all, 'disable');
+    const result = await work(client, all);
+    await setTriggers(client, all, 'enable');
+    return result;
   });
+}
+
+async function setTriggers(
+  client: ClientBase,
+  tables: readonly Table[],
+  state: 'enable' | 'disable',
+): Promise<void> {
+  for (const { name } of tables) {
+    await client.query(`alter table ${escapeIdentifier(name)} ${state} trigger user`);
+  }
 }
 
 /** Where each identity goes on, by table. */
