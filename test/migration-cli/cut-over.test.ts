@@ -1,11 +1,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSender } from '../../clients/simulator/http.ts';
 import { aCommand } from '../build/commands.ts';
+import {
+  type Execute,
+  fillCommand,
+  fillDevice,
+  fillQueue,
+  makeNanomdmTables,
+  postgresTypes,
+} from '../build/nanomdm-tables.ts';
 import { graphmdm } from '../cli/cli.ts';
 import { ask, dataOf } from '../graph/ask.ts';
+import { emptyDatabase } from '../harness/database.ts';
 import { adminToken, startServer, type TestServer } from '../harness/server.ts';
 import { enqueueOne } from '../migration/documents.ts';
 import { graphOf } from '../migration/stage.ts';
@@ -17,6 +27,8 @@ import {
   startProxy,
   type SwitchingProxy,
 } from './nanomdm.ts';
+
+if (!hasNanomdm('filekv')) process.stderr.write('Without a NanoMDM (NANOMDM_BIN).\n');
 
 describe.each(['pgsql', 'filekv'] as const)('a move from a NanoMDM on %s, and back', (storage) => {
   const there = hasNanomdm(storage);
@@ -108,5 +120,56 @@ describe.each(['pgsql', 'filekv'] as const)('a move from a NanoMDM on %s, and ba
     expect(await device.getBootstrapToken()).toEqual(Buffer.from('newer'));
     await nanomdm.enqueue(id, aCommand('BACK'));
     expect((await device.channel.connect()).map(({ command }) => command.uuid)).toEqual(['BACK']);
+  });
+});
+
+describe("a move from NanoMDM's tables without a NanoMDM, and back", () => {
+  it('goes without a device noticing', async () => {
+    const server = await startServer();
+    // Takes the way back, by the one route of NanoMDM's that it needs.
+    const flags = ['--migration', '--nanomdm-api-key', nanomdmKey, '--retro'];
+    const other = await startServer({ authority: server.authority, flags });
+    const database = await emptyDatabase();
+    const client = new Client({ connectionString: database.url });
+    const proxy = await startProxy(server.port);
+    const sender = createSender();
+    try {
+      await client.connect();
+      await client.query(`set timezone = 'UTC'`);
+      const execute: Execute = (sql, values = []) => {
+        let number = 0;
+        return client.query(
+          sql.replaceAll('?', () => `$${++number}`),
+          [...values],
+        );
+      };
+      await makeNanomdmTables(execute, postgresTypes);
+      const serverUrl = new URL('/mdm', proxy.url);
+      const proof = { by: 'signature', style: 'apple' } as const;
+      const address = { serverUrl, proof, send: sender.send };
+      const device = await server.device(1, { address });
+      const id = device.enrollmentId;
+      await fillDevice(execute, device);
+      await fillCommand(execute, 'T-1', 20);
+      await fillQueue(execute, id, 'T-1', { at: 20 });
+
+      const argv = ['import', 'nanomdm', '--source-timezone', 'UTC', '--verify'];
+      const env = { GRAPHMDM_SOURCE_DSN: database.url };
+      expect(await graphmdm(server, argv, { env })).toMatchObject({ status: 0 });
+      expect((await device.channel.connect()).map(({ command }) => command.uuid)).toEqual(['T-1']);
+      const back = ['export', '--all', '--to', other.url];
+      const key = { NANOMDM_API_KEY: nanomdmKey };
+      expect(await graphmdm(server, back, { env: key })).toMatchObject({ status: 0 });
+      proxy.switchTo(other.port);
+      expect(await device.channel.poll()).toBeNull();
+      expect(await device.getBootstrapToken()).toEqual(Buffer.from(`bootstrap ${id}`));
+    } finally {
+      sender.close();
+      await proxy.close();
+      await client.end();
+      await database.drop();
+      await other.stop();
+      await server.stop();
+    }
   });
 });

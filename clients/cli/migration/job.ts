@@ -64,6 +64,7 @@ export async function followJob(
     signal: io.interrupted,
   });
   let state: string | null = null;
+  await out.progress.show(0, null, note);
   for await (const item of items) {
     if (item.__typename !== 'JobProgressedEvent') continue;
     state = item.state;

@@ -47,13 +47,13 @@ export async function sendToNanomdm(
     if (isUser !== (step === 'users')) return;
     if (!isComplete(set)) {
       failed.add(set.id);
-      const isDisabled = set.of('disabled') !== undefined;
+      const isEnrolled = set.of('tokenUpdate') !== undefined;
       await report.tell({
         what: 'left',
         kind: 'tokenUpdate',
         id: set.id,
-        code: isDisabled ? 'NOT_ENABLED' : 'NO_TOKEN_UPDATE',
-        message: isDisabled ? 'It has left; there it would be enabled.' : 'It has never enrolled.',
+        code: isEnrolled ? 'NOT_ENABLED' : 'NO_TOKEN_UPDATE',
+        message: isEnrolled ? 'It has left; there it would be enabled.' : 'It has never enrolled.',
       });
       return;
     }
