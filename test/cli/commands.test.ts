@@ -87,7 +87,8 @@ describe('graphmdm commands send', () => {
     const { status, stdout, stderr } = await sent.ended;
     expect(status).toBe(130);
     expect(stdout).toMatch(/^AT +ENROLMENT/);
-    const [, resume = ''] = /graphmdm (commands watch cli-stopped --after \S+)/.exec(stderr) ?? [];
+    const [, resume = ''] =
+      /graphmdm (commands watch cli-stopped --after \S+ --done 1)/.exec(stderr) ?? [];
     await second.channel.connect();
     const resumed = await graphmdm(server, [...resume.split(' '), '--json', 'enrollmentId']);
     expect(resumed).toMatchObject({ status: 0 });

@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Device } from '../../clients/simulator/device.ts';
 import { adminToken, startServer, type TestServer } from '../harness/server.ts';
 import { bundled } from './program.ts';
 
 let server: TestServer;
+let device: Device;
 let folder: string;
 let program: string;
 
@@ -14,7 +16,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'graphmdm-cli-'));
   program = await bundled(folder);
   server = await startServer();
-  await (await server.device(1)).enrol();
+  device = await server.device(1);
+  await device.enrol();
 });
 afterAll(async () => {
   await server.stop();
@@ -33,6 +36,7 @@ function child(command: string, words: readonly string[], env = {}) {
       ...env,
     },
     stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
   });
   let stdout = '';
   let stderr = '';
@@ -44,7 +48,9 @@ function child(command: string, words: readonly string[], env = {}) {
     },
   );
   onTestFinished(async () => {
-    started.kill('SIGKILL');
+    // A shell's children too.
+    const isRunning = started.exitCode === null && started.signalCode === null;
+    if (isRunning && started.pid !== undefined) process.kill(-started.pid, 'SIGKILL');
     await ended;
   });
   return { started, ended };
@@ -94,7 +100,10 @@ describe('graphmdm as a process', () => {
 
   it('ends quietly when nobody reads any more', async () => {
     const words = `"${process.execPath}" "${program}" events tail --after EARLIEST | head -n 1`;
-    const { stdout, stderr } = await child('sh', ['-c', words]).ended;
+    const { started, ended } = child('sh', ['-c', words]);
+    // It notices when it next has something to say.
+    while (started.exitCode === null) await device.tokenUpdate();
+    const { stdout, stderr } = await ended;
     expect(stdout.split('\n')).toHaveLength(2);
     expect(stderr).toBe('');
   });

@@ -11,6 +11,10 @@ export async function bundled(folder: string): Promise<string> {
     bundle: true,
     format: 'esm',
     platform: 'node',
+    // Database drivers are of the other kind of module, and ask for Node's own by `require`.
+    banner: {
+      js: "import { createRequire as ofNode } from 'node:module'; const require = ofNode(import.meta.url);",
+    },
     logLevel: 'silent',
   });
   return outfile;

@@ -8,8 +8,10 @@ export interface Followed {
   readonly commandUuid: string;
   /** The position that it is followed from. */
   readonly cursor: string;
-  /** For the bar: how many are waited for; null: nobody knows. */
-  readonly total: number | null;
+  /** How many targets it has. */
+  readonly total: number;
+  /** How many of them had answered up to there. @default 0 */
+  readonly before?: number;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface Followed {
  */
 export async function showOutcomes(
   { io, out }: Pick<Call, 'io' | 'out'>,
-  { commandUuid, cursor, total }: Followed,
+  { commandUuid, cursor, total, before = 0 }: Followed,
   items: AsyncIterable<CommandResultsSubscription['commandResults']>,
 ): Promise<number> {
   const show = out.stream(outcomeShape);
@@ -28,7 +30,7 @@ export async function showOutcomes(
   let last = cursor;
   const bar = () => {
     const note = failed.size > 0 ? `answered, ${failed.size} failed` : 'answered';
-    return out.progress.show(done.size, total, note);
+    return out.progress.show(before + done.size, total, note);
   };
 
   await bar();
@@ -42,7 +44,8 @@ export async function showOutcomes(
   }
   await out.progress.clear();
   if (io.interrupted.aborted) {
-    await out.note(`Stopped. Go on with: graphmdm commands watch ${commandUuid} --after ${last}`);
+    const words = `commands watch ${commandUuid} --after ${last} --done ${before + done.size}`;
+    await out.note(`Stopped. Go on with: graphmdm ${words}`);
     return exit.interrupted;
   }
   return failed.size > 0 ? exit.partly : exit.ok;

@@ -12,9 +12,10 @@ function wordOf(item: Outcome): string | null {
   return item.__typename === 'CommandEndedEvent' ? item.reason : item.status;
 }
 
-/** Whether nothing more is to come from its target. */
+/** Whether its target's part ends with it; an answer that came too late was told to have ended before. */
 export function isFinal(item: Outcome): boolean {
-  return item.__typename !== 'CommandNotNowEvent';
+  if (item.__typename === 'CommandAnsweredEvent') return !item.late;
+  return item.__typename === 'CommandEndedEvent';
 }
 
 /** Whether its target has not done what it was told. */
