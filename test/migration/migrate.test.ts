@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeAuthority, issueIdentity } from '../../clients/simulator/identity.ts';
 import { buildPlist } from '../../server/protocol/plist/build.ts';
@@ -377,6 +378,57 @@ describe('an import', () => {
     expect(wrong(await bringIn(server, [anAuthenticate('PUPIL')]))).toEqual([
       '1 ENROLLMENT_UNAVAILABLE',
     ]);
+    const user = { enrollment: 'PUPIL:u1' };
+    await bringIn(server, [aMigratedCommand('LESSON'), aTokenUpdate('PUPIL', { UserID: 'u1' })], {
+      tenant: 'school',
+    });
+    const foreign = await bringIn(server, [
+      { kind: 'disabled', ...user },
+      { kind: 'tally', ...user, tokenUpdateTally: 99 },
+      { kind: 'queueEntry', ...user, commandUuid: 'LESSON' },
+    ]);
+    expect(wrong(foreign).toSorted()).toEqual([
+      '1 ENROLLMENT_UNAVAILABLE',
+      '2 ENROLLMENT_UNAVAILABLE',
+      '3 ENROLLMENT_UNAVAILABLE',
+    ]);
+    expect(await found('PUPIL:u1')).toMatchObject({ enabled: true, tokenUpdateTally: 1 });
+  });
+
+  it('lists lines in which the oddest things stand for ids and names', async () => {
+    const long = randomBytes(8_000).toString('hex');
+    const imported = await bringIn(server, [
+      { kind: 'disabled', enrollment: 'a\u0000b' },
+      '{"kind":"disabled","enrollment":"a\\u0000b","',
+      { kind: 'disabled', enrollment: long },
+      { kind: 'disabled', enrollment: 'ODD', ['x\u0000\ud800'.padEnd(10_000)]: 1 },
+      { kind: 'queueEntry', enrollment: 'ODD\ud800', commandUuid: '\ud800' },
+    ]);
+    expect(imported).toMatchObject({ state: 'SUCCEEDED', failed: 5 });
+    expect(wrong(imported).toSorted()).toEqual([
+      '1 BAD_RECORD',
+      '2 NOT_JSON',
+      '3 BAD_RECORD',
+      '4 BAD_RECORD',
+      '5 UNKNOWN_ENROLLMENT',
+    ]);
+  });
+
+  it('of what is older than an import before takes nothing back', async () => {
+    const record = (day: string, topic: string) => [
+      anAuthenticate('BEFORE', {}, { at: `2026-03-${day}T00:00:00Z` }),
+      aTokenUpdate('BEFORE', { Topic: topic }, { at: `2026-03-${day}T00:00:00Z` }),
+    ];
+    const old = [
+      ...record('01', 'com.apple.mgmt.old'),
+      { kind: 'disabled', enrollment: 'BEFORE', at: '2026-03-02T00:00:00Z' },
+    ];
+    await bringIn(server, old);
+    await bringIn(server, old);
+    expect(await found('BEFORE')).toMatchObject({ enabled: false });
+    await bringIn(server, record('05', 'com.apple.mgmt.new'));
+    await bringIn(server, old);
+    expect(await found('BEFORE')).toMatchObject({ enabled: true, topic: 'com.apple.mgmt.new' });
   });
 
   it('without a certificate waits for --retro, and trusts no other authority', async () => {

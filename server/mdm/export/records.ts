@@ -93,7 +93,10 @@ export function enrollmentRecords(keyring: Keyring, set: ExportedSet): object[] 
   );
   if (!e.enabled) {
     const reason = known.find((one) => one === e.disabledReason);
-    records.push({ kind: 'disabled', enrollment, reason, at: time(e.checkedOutAt) });
+    // It may have gone once before it came back.
+    const since = reason === 'CHECKED_OUT' ? e.checkedOutAt : e.authenticatedAt;
+    const at = reason === undefined ? undefined : time(since);
+    records.push({ kind: 'disabled', enrollment, reason, at });
   }
   for (const entry of queue) {
     records.push({

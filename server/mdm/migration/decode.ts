@@ -20,6 +20,7 @@ import {
   checkPushCertificate,
 } from '../push-certificates/check-certificate.ts';
 import {
+  isRecordId,
   isRecordKind,
   type MigrationRecord,
   readRecord,
@@ -41,12 +42,19 @@ export class RecordProblem extends Error {
     message: string,
     about: { readonly enrollment?: string | null; readonly kind?: RecordKind | null } = {},
   ) {
-    super(message);
+    super(shown(message));
     this.code = code;
     this.enrollment = about.enrollment ?? null;
     this.kind = about.kind ?? null;
   }
 }
+
+/** A message may quote the file, in which anything stands: no text of a database has a NUL. */
+function shown(message: string): string {
+  return message.slice(0, longestMessage).replaceAll(/[\p{Cc}\p{Cs}]/gu, '\ufffd');
+}
+
+const longestMessage = 500;
 
 /** A record with what was read out of it. */
 export type Decoded =
@@ -280,7 +288,7 @@ function badRecord(
   const { kind, enrollment } = fieldsOf(json);
   const about = {
     kind: isRecordKind(kind) ? kind : null,
-    enrollment: typeof enrollment === 'string' ? enrollment : null,
+    enrollment: isRecordId(enrollment) ? enrollment : null,
   };
   if (about.kind === null) {
     return new RecordProblem('UNKNOWN_KIND', 'The line is no record of a known `kind`.', about);
@@ -303,7 +311,7 @@ function salvaged(text: string): { kind: RecordKind | null; enrollment: string |
   if (!isRecordKind(kind) || enrollment === undefined) return { kind: null, enrollment: null };
   try {
     const id: unknown = JSON.parse(enrollment);
-    return { kind, enrollment: typeof id === 'string' ? id : null };
+    return { kind, enrollment: isRecordId(id) ? id : null };
   } catch {
     return { kind, enrollment: null };
   }

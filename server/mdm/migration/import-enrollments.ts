@@ -114,6 +114,10 @@ export async function importEnrollments(
     if (badLine !== undefined) {
       return refuse(set, 'ENROLLMENT_HELD_BACK', heldBackBy(badLine));
     }
+    // Its records may name no device by which to tell.
+    if (here !== null && run.tenantId !== null && here.tenantId !== run.tenantId) {
+      return refuse(set, 'ENROLLMENT_UNAVAILABLE', 'This enrolment cannot be imported here.');
+    }
     if (set.authenticate !== null) {
       return refuse(set, 'NOT_ITS_CHANNEL', 'The same id names a device and a user of another.');
     }

@@ -77,7 +77,8 @@ export function mergeEnrollment(
       applied.push(messageIn('Authenticate', authenticate));
     row = next;
   }
-  if (tokenUpdate !== null && allowed(tokenUpdate.at, before.tokenUpdatedAt)) {
+  const isCurrent = tokenUpdate !== null && allowed(tokenUpdate.at, before.tokenUpdatedAt);
+  if (isCurrent) {
     const { message } = tokenUpdate.value;
     const { userId, enrollmentUserId } = message;
     const next: EnrollmentRow = {
@@ -127,7 +128,8 @@ export function mergeEnrollment(
     };
   }
   if (set.tally !== null && allowed(null)) row = { ...row, tokenUpdateTally: set.tally.value };
-  if (disabled !== null && allowed(disabled.at)) {
+  // What the same file says after its token update stands; otherwise the newer of the two does.
+  if (disabled !== null && allowed(disabled.at, isCurrent ? null : before.tokenUpdatedAt)) {
     const reason = disabled.value ?? leftBy(row);
     row = {
       ...row,

@@ -173,6 +173,11 @@ export type RecordOf<Kind extends RecordKind> = Extract<MigrationRecord, { kind:
 /** Reads a record from JSON. */
 export const readRecord = (json: unknown) => record.safeParse(json);
 
+/** Whether a value can be the id of an enrolment or a command. */
+export function isRecordId(value: unknown): value is string {
+  return id.safeParse(value).success;
+}
+
 /** Whether a word is the name of a kind. */
 export function isRecordKind(word: unknown): word is RecordKind {
   return typeof word === 'string' && Object.hasOwn(recordShapes, word);
