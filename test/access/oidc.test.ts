@@ -159,6 +159,38 @@ describe("an OIDC issuer's token", () => {
     isAway = false;
   });
 
+  it('opens no upload of another subject, nor of its own in another tenant', async () => {
+    const scope = 'enrollments:write commands:write push:write jobs:read';
+    const bearer = await token({ scope });
+    const graph = { url: `${server.url}/graphql` };
+    const { data } = await askText(
+      graph,
+      bearer,
+      'mutation { createUpload(input: {}) { ... on CreateUploadPayload { uploadId url } } }',
+    );
+    const { uploadId, url } = Object(data).createUpload;
+    const put = async (by: string) => {
+      const headers = { Authorization: `Bearer ${by}` };
+      return (await fetch(server.url + url, { method: 'PUT', body: 'a', headers })).status;
+    };
+    const strangers = [
+      await token({ scope, sub: 'ann' }),
+      await token({ scope, graphmdm_tenant: '*' }),
+    ];
+    for (const stranger of strangers) expect(await put(stranger)).toBe(404);
+    expect(await put(bearer)).toBe(200);
+    const migrate = `mutation { migrateEnrollments(input: { uploadId: "${uploadId}" }) {
+      __typename ... on Error { code } } }`;
+    for (const stranger of strangers) {
+      expect(await askText(graph, stranger, migrate)).toMatchObject({
+        data: { migrateEnrollments: { code: 'UNKNOWN_UPLOAD' } },
+      });
+    }
+    expect(await askText(graph, bearer, migrate)).toMatchObject({
+      data: { migrateEnrollments: { __typename: 'MigrateEnrollmentsPayload' } },
+    });
+  });
+
   it('ends what it holds open when it expires', async () => {
     const document = new TypedDocumentString<unknown, Record<string, never>>(
       'subscription { events { __typename } }',

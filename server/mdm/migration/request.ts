@@ -12,6 +12,7 @@ import { findUpload, type StoredUpload, useUpload } from '../../store/uploads/up
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
 import { demandImportScopes } from '../uploads/demand-scopes.ts';
+import { isOwnUpload } from '../uploads/own.ts';
 import { type MigrationJobInput, migrationJobKind } from './job-input.ts';
 
 export interface MigrateEnrollmentsInput {
@@ -61,7 +62,7 @@ export async function migrateEnrollments(
       async () => {
         if (uploadId === null) throw unknownUpload();
         const upload = await findUpload(client, uploadId, true);
-        if (upload === null || upload.tokenId !== viewer.tokenId) throw unknownUpload();
+        if (upload === null || !isOwnUpload(viewer, upload)) throw unknownUpload();
         demandReady(upload, ctx.clock.now());
         const tenantId = await tenantOf(client, viewer, tenant);
         const jobId = randomUUID();

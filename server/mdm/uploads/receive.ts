@@ -9,6 +9,7 @@ import {
 } from '../../store/uploads/uploads.ts';
 import type { MdmContext } from '../context.ts';
 import { demandImportScopes } from './demand-scopes.ts';
+import { isOwnUpload } from './own.ts';
 import { createLineSplitter, type Line, UploadProblem } from './lines.ts';
 
 /** A page is written when it has so many lines, or bytes. */
@@ -104,8 +105,7 @@ export async function receiveUpload(
 
 async function demandOpen(ctx: MdmContext, viewer: Viewer, uploadId: string): Promise<void> {
   const upload = await findUpload(ctx.graph, uploadId);
-  // What is another token's does not exist for this one.
-  if (upload === null || upload.tokenId !== viewer.tokenId || upload.tenantId !== viewer.tenant) {
+  if (upload === null || !isOwnUpload(viewer, upload)) {
     throw new NotFoundError('UNKNOWN_UPLOAD', 'This token has no upload with this id.');
   }
   if (upload.state === 'WAITING' && upload.expiresAt <= ctx.clock.now()) {

@@ -19,6 +19,7 @@ export interface NewUpload {
 export interface StoredUpload {
   readonly tenantId: TenantId | null;
   readonly tokenId: string | null;
+  readonly createdBy: string;
   readonly state: UploadState;
   /** Lines that are not blank. */
   readonly lines: number;
@@ -52,13 +53,14 @@ export async function findUpload(
   const { rows } = await db.query<{
     tenant_id: number | null;
     token_id: string | null;
+    created_by: string;
     state: UploadState;
     lines: number;
     problem: string | null;
     created_at: Date;
     expires_at: Date;
   }>(
-    `select tenant_id, token_id, state, lines, problem, created_at, expires_at from upload
+    `select tenant_id, token_id, created_by, state, lines, problem, created_at, expires_at from upload
      where id = $1 ${lock ? 'for update' : ''}`,
     [id],
   );
@@ -68,6 +70,7 @@ export async function findUpload(
     : {
         tenantId: row.tenant_id,
         tokenId: row.token_id,
+        createdBy: row.created_by,
         state: row.state,
         lines: row.lines,
         problem: row.problem,
