@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import { withTraceId, newTraceId } from '../model/trace.ts';
-import { type ClaimedJob, claimJob, keepJobs, leaveJob } from '../store/jobs/jobs.ts';
+import { type ClaimedJob, claimJob, JobTakenOver, keepJobs, leaveJob } from '../store/jobs/jobs.ts';
 import { isUnavailable, sqlState } from '../store/unavailable.ts';
 
 /** A job while it runs here. */
@@ -121,6 +121,7 @@ export function startJobs(
       // Aborted in the middle: whoever may go on with it does so from its cursor.
       await leaveJob(pool, id, holder, signal.aborted ? 'QUEUED' : 'SUCCEEDED');
     } catch (error) {
+      if (error instanceof JobTakenOver) return log.warn({ job: id, kind }, error.message);
       log.error({ err: error, job: id, kind }, 'job failed');
       // What was only bad luck (the database is away, a time-out, a deadlock) is left to the lease: it
       // ends by itself, and the job goes on from its cursor.

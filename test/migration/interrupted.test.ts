@@ -95,4 +95,47 @@ describe('an import that is interrupted', () => {
       await second.stop();
     }
   });
+
+  it('leaves nothing of a page that another process has taken over meanwhile', async () => {
+    const { graph } = first.store.database;
+    await ended(
+      first,
+      await begin(first, await send(first, [anAuthenticate('HELD'), aTokenUpdate('HELD')])),
+    );
+    const holderOf = async (jobId: string) =>
+      (await graph.query('select holder, cursor from job where id = $1', [jobId])).rows[0];
+    const lines = [{ kind: 'queueEntry', enrollment: 'HELD', commandUuid: 'NOBODYS' }];
+    const client = await graph.connect();
+    try {
+      await client.query('begin');
+      await client.query(`select from enrollment where id = 'HELD' for update`);
+      const job = await begin(first, await send(first, lines));
+      // It has sorted the lines, and waits for the device's row.
+      let before = await holderOf(job.jobId);
+      while (before?.cursor?.phase !== 2) before = await holderOf(job.jobId);
+      await someoneWaits();
+      await graph.query('update job set lease_until = now() where id = $1', [job.jobId]);
+      while ((await holderOf(job.jobId))?.holder === before.holder);
+      await client.query('commit');
+      expect(await ended(first, job)).toMatchObject({
+        state: 'SUCCEEDED',
+        done: 0,
+        failed: 1,
+        errors: [{ line: 1, code: 'UNKNOWN_COMMAND' }],
+      });
+    } finally {
+      client.release();
+    }
+  });
+
+  /** Waits until an import waits for a row that somebody else holds. */
+  async function someoneWaits() {
+    for (;;) {
+      const { rows } = await first.store.database.graph.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+           and query like '%from enrollment where id = any%'`,
+      );
+      if (rows.length > 0) return;
+    }
+  }
 });

@@ -142,10 +142,16 @@ export interface JobProgress {
   readonly total?: number;
 }
 
+/** Another run has taken a job over: what this one had under way must not stand, that one does it. */
+export class JobTakenOver extends Error {
+  override readonly name = 'JobTakenOver';
+}
+
 /**
  * Stores a job's progress and appends its event, in the caller's transaction. What is done is done, also
- * when the job was paused or cancelled meanwhile; what another run has taken over is that run's to tell.
+ * when the job was paused or cancelled meanwhile.
  * @returns whether it may go on here
+ * @throws {JobTakenOver} so that the transaction is rolled back
  */
 export async function saveJob(
   client: Pick<PoolClient, 'query'>,
@@ -170,7 +176,9 @@ with saved as (
 select state from saved`,
     values: [id, holder, cursor === undefined ? null : JSON.stringify(cursor), done, failed, total],
   });
-  return result.rows[0]?.state === 'RUNNING';
+  const saved = result.rows[0];
+  if (saved === undefined) throw new JobTakenOver(`job ${id} is another run's now`);
+  return saved.state === 'RUNNING';
 }
 
 /**
