@@ -6,7 +6,7 @@ import { insertToken } from '../../server/store/tokens.ts';
 import { aCommand } from '../build/commands.ts';
 import { ask, dataOf } from '../graph/ask.ts';
 import { adminToken, startServer, type TestServer } from '../harness/server.ts';
-import { enqueueOne, exportAll, job } from './documents.ts';
+import { enqueueOne, exportAll, job, pause, resume } from './documents.ts';
 import { bringIn, ended, graphOf } from './stage.ts';
 
 describe('an export', () => {
@@ -108,6 +108,61 @@ describe('an export', () => {
     } finally {
       await third.stop();
     }
+  });
+
+  it('has every command that a queue or a result in it names, whenever that came to be', async () => {
+    const { graph } = here.store.database;
+    const { enrollmentId } = await here.device(1);
+    const client = await graph.connect();
+    const waits = async () => {
+      const { rowCount } = await graph.query(
+        `select from pg_stat_activity where datname = current_database()
+           and wait_event_type = 'Lock' and query like 'insert into export_page%'`,
+      );
+      return rowCount !== 0;
+    };
+    try {
+      // It is stopped at its first page, to hold its third one back until there is one command more.
+      await client.query('begin');
+      await client.query('lock table export_page in share mode');
+      const answer = await asked(here);
+      if (answer.__typename !== 'ExportEnrollmentsPayload' || !answer.job) throw new Error('none');
+      const { jobId } = answer.job;
+      while (!(await waits()));
+      await dataOf(ask(graphOf(here), adminToken, pause, { input: { jobId } }));
+      await client.query('commit');
+      const first = 'select from export_page where job_id = $1';
+      while ((await graph.query(first, [jobId])).rowCount === 0);
+      await client.query('begin');
+      await client.query(`insert into export_page values ($1, 2, '')`, [jobId]);
+      await dataOf(ask(graphOf(here), adminToken, resume, { input: { jobId } }));
+      while (!(await waits()));
+      await enqueued(here, [enrollmentId], 'E-MEANWHILE');
+      await client.query('rollback');
+      await ended(here, { jobId, cursor: answer.cursor });
+      const text = await (await fetched(here, answer.url ?? '')).text();
+      const records = text
+        .trimEnd()
+        .split('\n')
+        .map((line): { kind: string; commandUuid: string } => JSON.parse(line));
+      const named = (...kinds: readonly string[]) =>
+        records.flatMap(({ kind, commandUuid }) => (kinds.includes(kind) ? commandUuid : []));
+      const commands = new Set(named('command'));
+      expect(named('queueEntry', 'result').filter((uuid) => !commands.has(uuid))).toEqual([]);
+    } finally {
+      client.release();
+    }
+  });
+
+  it('of which a part is gone is never given as if it were whole', async () => {
+    const { graph } = here.store.database;
+    const answer = await asked(here);
+    if (answer.__typename !== 'ExportEnrollmentsPayload' || !answer.job) throw new Error('none');
+    const { jobId } = answer.job;
+    await ended(here, { jobId, cursor: answer.cursor });
+    expect((await fetched(here, answer.url ?? '')).status).toBe(200);
+    await graph.query('delete from export_page where job_id = $1 and page = 2', [jobId]);
+    expect((await fetched(here, answer.url ?? '')).status).toBe(410);
   });
 
   it('needs a token for secrets, is of its tenant, leaves a trace, and ends', async () => {

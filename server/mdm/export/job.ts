@@ -43,9 +43,11 @@ export interface ExportJob {
   readonly signal: AbortSignal;
 }
 
-const sizes = { enrollments: 200, commands: 200, results: { rows: 200, bytes: 4 * 1024 * 1024 } };
+const rows = { rows: 200, bytes: 4 * 1024 * 1024 };
+const sizes = { enrollments: 200, commands: rows, results: rows };
 
-const steps = ['pushCertificates', 'commands', 'enrollments', 'results', 'end'] as const;
+// Commands last: what queues and results name is there then, also what came to be meanwhile.
+const steps = ['pushCertificates', 'enrollments', 'results', 'commands', 'end'] as const;
 const cursorShape = z.object({
   step: z.enum(steps),
   page: z.number(),

@@ -15,31 +15,37 @@ export async function appendExportPage(
   ]);
 }
 
-/** A page of an export's file after another; null: there is none. */
-export async function exportPageAfter(
-  pool: Pool,
-  jobId: string,
-  after: number,
-): Promise<{ readonly page: number; readonly content: Buffer } | null> {
-  const { rows } = await pool.query<{ page: number; content: Buffer }>(
-    `select page, content from export_page where job_id = $1 and page > $2 order by page limit 1`,
-    [jobId, after],
+/** A page of an export's file, the first is 0; null: it is not there, or not any more. */
+export async function exportPage(pool: Pool, jobId: string, page: number): Promise<Buffer | null> {
+  const { rows } = await pool.query<{ content: Buffer }>(
+    'select content from export_page where job_id = $1 and page = $2',
+    [jobId, page],
   );
-  return rows[0] ?? null;
+  return rows[0]?.content ?? null;
 }
 
-/** What an export's job is doing; null: a tenant has none with this id. */
+/** How many pages of an export's file are there. */
+export async function countExportPages(pool: Pool, jobId: string): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    'select count(*)::int as count from export_page where job_id = $1',
+    [jobId],
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/** What an export's job is doing, and how many pages it has written; null: a tenant has none with this id. */
 export async function exportState(
   pool: Pool,
   jobId: string,
   kind: string,
   tenant: TenantId | null,
-): Promise<string | null> {
-  const { rows } = await pool.query<{ state: string }>(
-    `select state from job where id = $1 and kind = $2 and ($3::int is null or tenant_id = $3)`,
+): Promise<{ readonly state: string; readonly pages: number } | null> {
+  const { rows } = await pool.query<{ state: string; pages: number }>(
+    `select state, coalesce((cursor ->> 'page')::int, 0) as pages
+     from job where id = $1 and kind = $2 and ($3::int is null or tenant_id = $3)`,
     [jobId, kind, tenant],
   );
-  return rows[0]?.state ?? null;
+  return rows[0] ?? null;
 }
 
 /** Deletes the files of exports a day after their job has ended, a page at a time. */

@@ -166,26 +166,37 @@ export interface ExportedCommand {
   readonly createdAt: Date;
 }
 
-/** The next commands that an enrolment which is meant waits for, or has answered; the oldest first. */
+/**
+ * The next commands that an enrolment which is meant waits for, or has answered; the oldest first. At most
+ * so many and so many bytes.
+ */
 export async function exportedCommands(
   db: Db,
   selection: ExportSelection,
   after: string,
-  limit: number,
+  limit: { readonly rows: number; readonly bytes: number },
 ): Promise<readonly ExportedCommand[]> {
-  const condition = selected(selection, 4);
+  const condition = selected(selection, 5);
   const { rows } = await db.query<ExportedCommand>(
     `
+with page as materialized (
+  select c.key, octet_length(c.body) as bytes
+  from command c
+  where c.key > $1 and ($3::int is null or c.tenant_id = $3) and (
+    exists (select 1 from queue_entry q join enrollment e on e.key = q.enrollment_key
+      where q.command_key = c.key and (${condition.sql}))
+    or exists (select 1 from command_result r join enrollment e on e.key = r.enrollment_key
+      where r.command_key = c.key and (${condition.sql})))
+  order by c.key limit $2
+), summed as (
+  select key, sum(bytes) over (order by key) - bytes as before from page
+)
 select c.key, c.uuid, c.tenant_id as "tenantId", c.request_type as "requestType", c.body,
   c.body_sealed as "bodySealed", c.created_at as "createdAt"
-from command c
-where c.key > $1 and ($3::int is null or c.tenant_id = $3) and (
-  exists (select 1 from queue_entry q join enrollment e on e.key = q.enrollment_key
-    where q.command_key = c.key and (${condition.sql}))
-  or exists (select 1 from command_result r join enrollment e on e.key = r.enrollment_key
-    where r.command_key = c.key and (${condition.sql})))
-order by c.key limit $2`,
-    [after, limit, selection.tenant, ...condition.values],
+from summed s join command c on c.key = s.key
+where s.before < $4
+order by c.key`,
+    [after, limit.rows, selection.tenant, limit.bytes, ...condition.values],
   );
   return rows;
 }
