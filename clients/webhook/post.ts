@@ -30,12 +30,15 @@ export async function post({ url, hmacKey, timeout }: Receiver, body: string): P
         }),
       },
       body,
+      // Followed, most redirects become a GET without the body, which is then taken for delivered.
+      redirect: 'manual',
       signal: AbortSignal.timeout(timeout),
     });
     await response.body?.cancel();
     if (response.ok) return { kind: 'taken' };
-    const why = `${response.status} ${response.statusText}`.trim();
     const { status } = response;
+    const to = response.headers.get('Location');
+    const why = `${status} ${response.statusText}`.trim() + (to === null ? '' : ` to ${to}`);
     return { kind: away.has(status) ? 'again' : 'refused', why };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;

@@ -22,6 +22,8 @@ export interface WebhookReceiver {
   readonly received: readonly Received[];
   /** What the next ones are answered with, by their body; 200 unless it says otherwise. */
   answer: (webhook: Webhook, earlier: number) => number | 'hang up';
+  /** Where answers that redirect lead. */
+  location: string;
   /** Resolves when what was received so far is as wanted. */
   until(wanted: (received: readonly Received[]) => boolean): Promise<void>;
   close(): Promise<void>;
@@ -33,6 +35,8 @@ export async function startReceiver(): Promise<WebhookReceiver> {
   let waiting: (() => void)[] = [];
   const server = createServer(async (request, response) => {
     const body = await textOf(request);
+    // Where a redirect leads.
+    if (request.method === 'GET') return void response.end();
     const json: Webhook = JSON.parse(body);
     const earlier = tries.get(body) ?? 0;
     tries.set(body, earlier + 1);
@@ -45,7 +49,7 @@ export async function startReceiver(): Promise<WebhookReceiver> {
       const { 'x-hmac-signature': signature, 'content-type': contentType } = request.headers;
       received.push({ body, json, signature: signature?.toString(), contentType });
     }
-    response.writeHead(status).end();
+    response.writeHead(status, status < 400 ? { Location: receiver.location } : {}).end();
     const woken = waiting;
     waiting = [];
     for (const wake of woken) wake();
@@ -56,6 +60,7 @@ export async function startReceiver(): Promise<WebhookReceiver> {
     url: new URL(`http://127.0.0.1:${port}/webhook?from=bridge`),
     received,
     answer: () => 200,
+    location: '/',
     async until(wanted) {
       while (!wanted(received)) await new Promise<void>((resolve) => waiting.push(resolve));
     },

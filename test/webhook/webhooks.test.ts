@@ -255,6 +255,17 @@ describe('a receiver that is away', () => {
     expect(receiver.received.at(-1)?.body).toBe(body);
   });
 
+  it('that sends them elsewhere has not taken them', async () => {
+    const running = await bridge();
+    const device = await server.device(12);
+    receiver.answer = ({ topic }) => (topic === 'mdm.Authenticate' ? 302 : 200);
+    receiver.location = '/elsewhere';
+    await device.enrol();
+    await receiver.until((all) => all.length === 1);
+    await running.stop();
+    expect(readFileSync(inFolder('dead'), 'utf8')).toContain('302 Found to /elsewhere');
+  });
+
   it('is given up for one webhook after a time', async () => {
     let time = 0;
     const running = await bridge({ giveUpAfter: 1_000, now: () => (time += 400) });
