@@ -7,6 +7,7 @@ import { limitPlugins, noIntrospection } from './limits.ts';
 import { createMask } from './mask.ts';
 import { openSubscriptionsPlugin } from './open-subscriptions.ts';
 import type { ContextOf, Operation } from './operation.ts';
+import { requestLimitPlugin } from './request-limits.ts';
 import type { GraphqlSettings } from './settings.ts';
 
 /** Where the graph is. */
@@ -34,6 +35,7 @@ export function createPipeline<Context extends object>(parts: YogaParts<Context>
     graphqlEndpoint: endpoint,
     context: ({ operation }) => contextOf(operation),
     plugins: [
+      requestLimitPlugin(settings.bodyLimit, refused),
       ...limitPlugins(refused),
       ...(settings.introspection ? [] : [noIntrospection]),
       costPlugin(refused),

@@ -87,7 +87,11 @@ describe('an operation', () => {
 
   it('longer than the limit gets 413, told or chunked, and the server goes on', async () => {
     const large = JSON.stringify({ query: `{ __typename } # ${'x'.repeat(1024 * 1024)}` });
-    expect((await post(large)).status).toBe(413);
+    const told = await post(large);
+    expect(told.status).toBe(413);
+    expect(await told.json()).toMatchObject({
+      errors: [{ extensions: { code: 'BODY_TOO_LARGE' } }],
+    });
     expect(await chunked(large)).toBe(413);
     expect((await askText(server, token, '{ __typename }')).status).toBe(200);
   });

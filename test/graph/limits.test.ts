@@ -98,7 +98,7 @@ describe('several operations in one request', () => {
       body: JSON.stringify([{ query: '{ __typename }' }, { query: '{ __typename }' }]),
     });
     expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ errors: [{ message: expect.any(String) }] });
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'BATCHED' } }] });
   });
 });
 
