@@ -239,6 +239,27 @@ describe('what is no inventory', () => {
   });
 });
 
+describe('what lists are found by', () => {
+  it('is taken from each section, though another one was answered later', async () => {
+    const device = await aDevice();
+    const { graph: pool } = server.store.database;
+    const key = '(select key from enrollment where id = $1)';
+    await answered(server, device, 'SecurityInfo', { SecurityInfo: { PasscodePresent: true } });
+    await projected(server);
+    await pool.query(
+      `update device_inventory set updated_at = now() + interval '1 minute' where enrollment_key = ${key}`,
+      [device.enrollmentId],
+    );
+    await answered(server, device, 'DeviceInformation', { QueryResponses: { IsSupervised: true } });
+    await projected(server);
+    const { rows } = await pool.query(
+      `select passcode_present, supervised from device_inventory where enrollment_key = ${key}`,
+      [device.enrollmentId],
+    );
+    expect(rows).toEqual([{ passcode_present: true, supervised: true }]);
+  });
+});
+
 describe('the event', () => {
   it('tells previous and new values, and links to what is known now', async () => {
     const device = await aDevice();
@@ -264,6 +285,22 @@ describe('the event', () => {
       result: { status: 'Acknowledged' },
     });
     await items.close();
+  });
+
+  it('stays small whatever the values are made of', async () => {
+    const device = await aDevice();
+    const named = (DeviceName: string, HostName: string) => ({
+      QueryResponses: { DeviceName, HostName },
+    });
+    await answered(server, device, 'DeviceInformation', named('"'.repeat(190), 'a'));
+    await answered(server, device, 'DeviceInformation', named('\\'.repeat(190), 'b'));
+    await projected(server);
+    const { rows } = await server.store.database.graph.query<{ size: number; changes: string }>(
+      `select octet_length(data::text) as size, data->>'changes' as changes
+       from event where type = 'InventoryChanged' order by id desc limit 1`,
+    );
+    expect(rows[0]?.changes).toContain('HostName');
+    expect(rows[0]?.size).toBeLessThanOrEqual(1_024);
   });
 
   it('stays small however much changes', async () => {

@@ -130,6 +130,32 @@ describe('a certificate that ends soon', () => {
     expect(commands).toHaveLength(1);
   });
 
+  it('is asked for once by a process that stood still between looking and asking', async () => {
+    const device = await endingDevice();
+    let others: Promise<void> | null = null;
+    const graph = new Proxy(ctx.graph, {
+      get(pool, name): unknown {
+        const member: unknown = Reflect.get(pool, name, pool);
+        if (typeof member !== 'function') return member;
+        return async (...args: unknown[]): Promise<unknown> => {
+          const result: unknown = await Reflect.apply(member, pool, args);
+          if (JSON.stringify(args).includes('due-devices')) others ??= run();
+          await others;
+          return result;
+        };
+      },
+    });
+    await run(0, {}, { ...ctx, graph });
+    expect(others).not.toBeNull();
+    const commands = await rowsOf(
+      server,
+      `select 1 from queue_entry where enrollment_key = (select key from enrollment where id = $1)`,
+      [device.enrollmentId],
+    );
+    expect(commands).toHaveLength(1);
+    expect(await standing(device)).toMatchObject({ state: 'ASKED', attempts: 1 });
+  });
+
   it('is left alone before its time, in the first half of its life, and when nothing is to be renewed', async () => {
     const early = await endingDevice(40);
     const young = (await server.enrolBy(await server.invite(), { key: aKey() })).device;

@@ -1,8 +1,8 @@
 import type { EventData } from '../../model/events.ts';
 import type { Change } from './changes.ts';
 
-/** Of the 1 KB that an event may have, what the changes may take, in bytes. */
-const room = 800;
+/** Of the 1 KB that an event may have, what the changes may take, in bytes of the event's own JSON. */
+const room = 880;
 
 /**
  * What an event says about an answer: as many of its changes as fit, as the text of JSON (triples of
@@ -12,7 +12,8 @@ export function eventData(section: string, first: boolean, changes: readonly Cha
   const told: unknown[] = [];
   for (const { field, previous, current } of changes) {
     const next = [...told, [field, previous, current]];
-    if (Buffer.byteLength(JSON.stringify(next)) > room) continue;
+    // Text within JSON: every quote in it takes two bytes more.
+    if (Buffer.byteLength(JSON.stringify(JSON.stringify(next))) > room) continue;
     told.push([field, previous, current]);
   }
   return {

@@ -31,7 +31,8 @@ export function inventoryProjection(parts: {
   return {
     name: 'inventory',
     types: ['CommandAnswered'],
-    pageSize: 200,
+    // What they say is in memory together, up to some megabytes each.
+    pageSize: 50,
     async derive(events) {
       const { told, problems } = await decoded(parts, events.filter(isInventory));
       return async (client) => {

@@ -70,7 +70,7 @@ async function ask(
   const retryAt = nextTry(device.notAfter, now, settings.retry);
   try {
     await withTransaction(ctx.graph, async (client) => {
-      if (!(await lockDue(client, device))) return;
+      if (!(await lockDue(client, device, now))) return;
       const commandKey = await askDevice(ctx, client, device, { at: now, until: retryAt, traceId });
       if (commandKey === null) return;
       await noteAttempt(client, device, { at: now, retryAt, commandKey, reason: null });

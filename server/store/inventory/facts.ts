@@ -73,15 +73,16 @@ where e.key = f.key and (e.authenticated_at is null or e.authenticated_at <= f.a
 const columns = inventoryFacts.map(([, column]) => column);
 const casts = inventoryFacts.map(([, , type], index) => `$${index + 4}::${type}[]`);
 
+// Each column comes from one section, whose newest answer was judged before: another section's answer,
+// by the clock of another process, says nothing about it.
 const inventoryText = `
 insert into device_inventory as i (enrollment_key, tenant_id, updated_at, ${columns.join(', ')})
 select * from unnest($1::bigint[], $2::int[], $3::timestamptz[], ${casts.join(', ')})
   as f (enrollment_key, tenant_id, updated_at, ${columns.join(', ')})
 order by enrollment_key
 on conflict (enrollment_key) do update set tenant_id = excluded.tenant_id,
-  updated_at = excluded.updated_at,
-  ${columns.map((name) => `${name} = coalesce(excluded.${name}, i.${name})`).join(',\n  ')}
-where i.updated_at <= excluded.updated_at`;
+  updated_at = greatest(excluded.updated_at, i.updated_at),
+  ${columns.map((name) => `${name} = coalesce(excluded.${name}, i.${name})`).join(',\n  ')}`;
 
 /**
  * Brings the columns that enrolments are found by up to date.

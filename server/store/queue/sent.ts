@@ -37,13 +37,14 @@ with sent as materialized (
   from unnest($1::text[], $2::text[], $3::timestamptz[]) as s (enrollment_id, uuid, at)
   join enrollment e on e.id = s.enrollment_id
   join command c on c.uuid = s.uuid and c.tenant_id = e.tenant_id
+  order by e.key, c.key
 ), waiting as materialized (
   select q.enrollment_key, q.command_key, sent.at
   from sent
   join queue_entry q on q.command_key = sent.command_key
     and q.enrollment_key = sent.enrollment_key
   where q.first_sent_at is null or q.first_sent_at > sent.at
-  order by q.enrollment_key, q.command_key
+  order by q.enrollment_key, q.urgency, q.command_key
   for update of q
 ), marked as (
   update queue_entry q set first_sent_at = w.at from waiting w

@@ -27,6 +27,11 @@ d.current_at is not null and d.retired_at is null and d.not_after > $1
 const devices = `
 device_certificate d join enrollment e on e.key = d.device_key and e.cert_hash = d.sha256`;
 
+/** Whether a renewal `r` that is known already is to be tried (again). */
+function mayBeAsked(now: string): string {
+  return `r.state = 'UNKNOWN_PROFILE' or (r.state = 'FAILED' and r.retry_at <= ${now})`;
+}
+
 /** The devices that are due and whose profile is known, those whose certificate ends first first. */
 export async function dueDevices(
   pool: Pool,
@@ -47,8 +52,7 @@ from ${devices}
 join enrollment_profile_values v on v.enrollment_key = e.key
 left join certificate_renewal r on r.enrollment_key = e.key and r.certificate_sha256 = d.sha256
 where ${ending} and e.enabled and not e.renewing
-  and (r.enrollment_key is null or r.state = 'UNKNOWN_PROFILE'
-    or (r.state = 'FAILED' and r.retry_at <= $1))
+  and (r.enrollment_key is null or ${mayBeAsked('$1')})
 order by d.not_after
 limit $3`,
     values: [now, before, limit],
@@ -63,10 +67,11 @@ limit $3`,
 }
 
 /**
- * Locks a device that was due, if it still has that certificate and nobody else is at it.
+ * Locks a device that was due, if it still has that certificate, nobody else is at it, and nobody has
+ * asked it since it was found: a process that stood still goes on with an old list.
  * @returns whether it is to be asked
  */
-export async function lockDue(client: PoolClient, device: DueDevice): Promise<boolean> {
+export async function lockDue(client: PoolClient, device: DueDevice, now: Date): Promise<boolean> {
   const { rowCount } = await client.query({
     name: 'lock-due',
     text: `
@@ -75,7 +80,16 @@ where key = $1 and cert_hash = $2 and enabled and not renewing
 for no key update skip locked`,
     values: [device.key, device.certificateSha256],
   });
-  return rowCount === 1;
+  if (rowCount !== 1) return false;
+  // Apart: the statement that locks may see the table as it was before the other one's commit.
+  const taken = await client.query({
+    name: 'asked-since',
+    text: `
+select 1 from certificate_renewal r
+where r.enrollment_key = $1 and r.certificate_sha256 = $2 and not (${mayBeAsked('$3')})`,
+    values: [device.key, device.certificateSha256, now],
+  });
+  return taken.rowCount === 0;
 }
 
 /** Lists the devices that are due and of whose profile nothing is known, a page of new ones at a time. */
