@@ -42,6 +42,7 @@ import './api-token.ts';
 import './change-api-tokens.ts';
 import './viewer.ts';
 import './audit-entry.ts';
+import './projection-failure.ts';
 import './export-enrollments.ts';
 import './subscriptions.ts';
 import type { GraphQLSchema } from 'graphql';

@@ -53,6 +53,8 @@ export interface GraphServer {
   readonly errors: readonly Readonly<Record<string, unknown>>[];
   /** Statements that the graph has run, since the test last emptied it. */
   readonly statements: string[];
+  /** Bytes that were decoded as property lists, since the test last emptied it. */
+  readonly decoded: Uint8Array[];
   /** A token with these scopes (all of them unless said). */
   token(options?: {
     readonly scopes?: readonly Scope[];
@@ -66,6 +68,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
   const store = await testDatabase();
   const { graph: pool } = store.database;
   const statements: string[] = [];
+  const decoded: Uint8Array[] = [];
   const counted = new Pool({ connectionString: store.url });
   counted.on('connect', (client) => record(client, statements));
 
@@ -107,7 +110,13 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     events,
     now: () => clock.now(),
     setTimer: (ms, run) => clock.setTimer(ms, run),
-    plist: { parse: parsePlist, build: buildPlist },
+    plist: {
+      parse: (bytes) => {
+        decoded.push(bytes);
+        return parsePlist(bytes);
+      },
+      build: buildPlist,
+    },
     useCases: {
       enqueueCommand: enqueueCommand.bind(null, mdm),
       escrowKeyUnlock: escrowKeyUnlock.bind(null, {
@@ -161,6 +170,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     events,
     errors,
     statements,
+    decoded,
     token: ({ scopes: wanted = scopes, tenant = 1, expiresAt = null as Date | null } = {}) =>
       createToken((token) => insertToken(pool, token), {
         name: `test ${wanted.join(' ')}`,

@@ -364,7 +364,7 @@ describe.each([
 });
 
 describe('many subscribers', () => {
-  it('of one event load what they select once', async () => {
+  it('of one event load and decode what they select once', async () => {
     const after = await cursorNow();
     const others = await Promise.all(
       Array.from({ length: 5 }, async () => {
@@ -374,10 +374,14 @@ describe('many subscribers', () => {
       }),
     );
     server.statements.length = 0;
+    server.decoded.length = 0;
     await answered();
     for (const subscribed of others) {
-      expect(await nextEvent(subscribed)).toMatchObject({ result: { status: 'Acknowledged' } });
+      expect(await nextEvent(subscribed)).toMatchObject({
+        result: { status: 'Acknowledged', decoded: { Status: 'Acknowledged' } },
+      });
     }
+    expect(server.decoded).toHaveLength(1);
     // Enrolment, command, result, and the bytes that `decoded` shows.
     expect(server.statements.filter((sql) => /^\s*select/i.test(sql))).toHaveLength(4);
     await Promise.all(others.map((subscribed) => subscribed.close()));
