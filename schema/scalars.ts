@@ -8,8 +8,11 @@ builder.scalarType('DateTime', {
   serialize: (value) => value.toISOString(),
   parseValue(value) {
     const moment = typeof value === 'string' && isDateTime(value) ? new Date(value) : null;
-    if (moment === null || Number.isNaN(moment.getTime())) {
-      throw new GraphQLError('A DateTime is written like 2026-11-23T08:15:30Z.');
+    // PostgreSQL has no year 0, and an offset may lead there.
+    if (moment === null || !(moment.getTime() >= firstMoment)) {
+      throw new GraphQLError(
+        'A DateTime is written like 2026-11-23T08:15:30Z, from the year 1 on.',
+      );
     }
     return moment;
   },
@@ -42,6 +45,8 @@ builder.scalarType('PlistJSON', {
     throw new GraphQLError('PlistJSON is only answered, never taken.');
   },
 });
+
+const firstMoment = Date.parse('0001-01-01T00:00:00Z');
 
 function isDateTime(text: string): boolean {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text);

@@ -34,7 +34,9 @@ const UnenrollInput = builder.inputType('UnenrollInput', {
       description: 'How.',
     }),
     profileIdentifier: t.string({
-      description: 'For REMOVE_PROFILE: PayloadIdentifier of the profile that enrolled the device.',
+      description:
+        'For REMOVE_PROFILE: PayloadIdentifier of the profile that enrolled the device. Not needed where ' +
+        'that is on record: for devices that enrolled by a profile of this server.',
     }),
     idempotencyKey: t.string({
       description:

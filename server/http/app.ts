@@ -15,7 +15,10 @@ export function createApp(
   fallback: (ctx: Context) => Promise<boolean> | boolean = () => false,
 ): Koa {
   const app = new Koa();
-  app.on('error', (error: unknown) => log.error({ err: error }, 'request failed'));
+  app.on('error', (error: unknown) => {
+    if (hasHungUp(error)) log.debug({ err: error }, 'the client has gone');
+    else log.error({ err: error }, 'request failed');
+  });
   app.use(async (ctx) => {
     const handler = routes.get(ctx.path);
     if (handler !== undefined) return handler(ctx);
@@ -25,4 +28,10 @@ export function createApp(
     ctx.body = '404 page not found\n';
   });
   return app;
+}
+
+/** A client that leaves in the middle of an answer, as subscribers do every day, is no failure of ours. */
+function hasHungUp(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
 }

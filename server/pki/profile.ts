@@ -33,6 +33,8 @@ export interface EnrollmentProfile {
   readonly displayName?: string;
 }
 
+const profileKind = 'enrollment';
+
 /**
  * Writes an enrolment profile: SCEP, MDM, and root payloads. Equal for all devices but for the
  * challenge, and with identifiers that stay, so that devices take it again as an update.
@@ -48,7 +50,7 @@ export function buildEnrollmentProfile(profile: EnrollmentProfile): Buffer {
     mdmPayload(fixed),
   ];
   const content: PlistDict = {
-    ...payloadHead(fixed, 'Configuration', 'enrollment', displayName),
+    ...payloadHead(fixed, 'Configuration', profileKind, displayName),
     PayloadOrganization: organization,
     PayloadDescription: `Lets ${organization} manage this device.`,
     ...(fixed.accountDriven === null && { PayloadScope: 'System' }),
@@ -123,10 +125,19 @@ function payloadHead(
   return {
     PayloadType: type,
     PayloadVersion: 1,
-    PayloadIdentifier: `${identifierPrefix(fixed.publicUrl)}.graphmdm.${kind}`,
+    PayloadIdentifier: payloadIdentifier(fixed, kind),
     PayloadUUID: payloadUuid(fixed, kind),
     PayloadDisplayName: displayName,
   };
+}
+
+/** PayloadIdentifier of the profile that is made with these values. */
+export function profileIdentifier(fixed: FixedValues): string {
+  return payloadIdentifier(fixed, profileKind);
+}
+
+function payloadIdentifier({ publicUrl }: FixedValues, kind: string): string {
+  return `${identifierPrefix(publicUrl)}.graphmdm.${kind}`;
 }
 
 function payloadUuid({ publicUrl, topic }: FixedValues, kind: string): string {

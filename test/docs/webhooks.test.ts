@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { usage } from '../../clients/webhook/options.ts';
@@ -14,7 +14,6 @@ it('the command in docs/webhooks.md runs as it stands', async () => {
   const receiver = await startReceiver();
   const folder = scratchFolder();
   const [, example = ''] = /```sh\n([\s\S]*?)```/.exec(page) ?? [];
-  writeFileSync(join(folder, 'hmac-key'), 'key', { mode: 0o600 });
   const script = example
     .replace('https://mdm.example.com', server.url)
     .replace('http://localhost:9003/webhook', receiver.url.href)
@@ -25,7 +24,7 @@ it('the command in docs/webhooks.md runs as it stands', async () => {
   const bridge = startProcess(['-c', script], {
     command: ['/bin/sh'],
     cwd: folder,
-    env: { TOKEN: adminToken },
+    env: { TOKEN: adminToken, HMAC_KEY: 'key' },
   });
   try {
     await expect

@@ -274,6 +274,9 @@ describe('unenroll by REMOVE_PROFILE', () => {
         code: 'PROFILE_IDENTIFIER_REQUIRED',
       });
     }
+    expect(await unenroll({ enrollmentId: 'nobody' })).toMatchObject({
+      code: 'UNKNOWN_ENROLLMENT',
+    });
   });
 });
 

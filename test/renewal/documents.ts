@@ -68,3 +68,11 @@ export const recordProfile = graphql(`
     }
   }
 `);
+
+export const leave = graphql(`
+  mutation LeaveByRecord($input: UnenrollInput!) {
+    unenroll(input: $input) {
+      __typename
+    }
+  }
+`);

@@ -21,7 +21,7 @@ import {
   topic,
 } from '../enrollment/enroll-server.ts';
 import { struckClock } from '../push/struck-clock.ts';
-import { recordProfile, renewalOf, renewals } from './documents.ts';
+import { leave, recordProfile, renewalOf, renewals } from './documents.ts';
 
 const day = 86_400_000;
 const settings: RenewalSettings = { before: 30 * day, retry: 7 * day, perHour: 60_000 };
@@ -384,7 +384,9 @@ describe('a device of whose profile nothing is known', () => {
       code: 'NO_MDM_PAYLOAD',
     });
     const mdm = { PayloadType: 'com.apple.mdm', Topic: topic, ServerURL: 'https://a/' };
-    expect(await wrong(buildPlist({ PayloadContent: [mdm] }))).toMatchObject({
+    expect(
+      await wrong(buildPlist({ PayloadIdentifier: 'a', PayloadContent: [mdm] })),
+    ).toMatchObject({
       code: 'NO_SCEP_PAYLOAD',
     });
   });
@@ -396,6 +398,21 @@ describe('a device of whose profile nothing is known', () => {
     );
     expect(rows[0]?.all).toContain('serverUrl');
     expect(rows[0]?.all).not.toContain('old-');
+  });
+});
+
+describe('a device whose profile is on record', () => {
+  it('leaves without that anybody has to name the profile', async () => {
+    const { device, profile } = await server.enrolBy(await server.invite(), { key: aKey() });
+    const { unenroll: answer } = await server.ask(leave, {
+      input: { enrollmentId: device.enrollmentId },
+    });
+    expect(answer.__typename).toBe('UnenrollPayload');
+    const command = await device.channel.poll();
+    expect(command?.payload).toEqual({
+      RequestType: 'RemoveProfile',
+      Identifier: profile.identifier,
+    });
   });
 });
 

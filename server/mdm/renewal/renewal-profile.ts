@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { ConflictError } from '../../model/errors.ts';
+import { profileIdentifier } from '../../pki/profile.ts';
 import type { FixedValues } from '../../pki/profile-values.ts';
 import { signProfile } from '../../pki/sign-profile.ts';
 import { insertInvitation } from '../../store/enroll/invitations.ts';
 import { type KeptProfileValues, profileValuesOf } from '../../store/enroll/profile-values.ts';
 import { readSuppliedProfile, withChallenge } from './supplied-profile.ts';
+import type { MdmContext } from '../context.ts';
 import { challengeWithValues, hashChallenge, newChallenge } from '../enroll/challenge-text.ts';
 import type { EnrollContext } from '../enroll/enroll-context.ts';
 import { profileWith } from '../enroll/enrollment-profile.ts';
@@ -28,6 +30,22 @@ const kept = z.object({
 export interface RenewedDevice {
   readonly key: string;
   readonly tenantId: number;
+}
+
+/**
+ * PayloadIdentifier of the profile that a device was enrolled with: what removes it.
+ * @returns null when it is unknown what the enrolment was made with
+ */
+export async function enrolledProfileIdentifier(
+  ctx: Pick<MdmContext, 'keyring'>,
+  client: PoolClient,
+  deviceKey: string,
+): Promise<string | null> {
+  const values = await profileValuesOf(client, deviceKey);
+  if (values === null) return null;
+  if (values.profile === null) return profileIdentifier(kept.parse(values.content));
+  const bytes = ctx.keyring.open(suppliedProfilePlace(values.sha256), values.profile);
+  return readSuppliedProfile(bytes, []).identifier;
 }
 
 /** Where a supplied profile's sealed bytes are bound to. */

@@ -7,6 +7,8 @@ import { isPlistDict, type PlistDict, PlistError } from '../../protocol/plist/va
 
 /** An enrolment profile that was made elsewhere, as far as renewing needs to understand it. */
 export interface SuppliedProfile {
+  /** The profile's own PayloadIdentifier. */
+  readonly identifier: string;
   readonly topic: string;
   readonly serverUrl: string;
   /** Where its devices get their certificates. */
@@ -27,6 +29,10 @@ export function readSuppliedProfile(bytes: Buffer, path: readonly string[]): Sup
   if (mdm === undefined) {
     throw new ValidationError('NO_MDM_PAYLOAD', 'The profile has no MDM payload.', path);
   }
+  const { PayloadIdentifier: identifier } = root;
+  if (typeof identifier !== 'string') {
+    throw new ValidationError('NOT_A_PROFILE', 'The profile has no PayloadIdentifier.', path);
+  }
   const { Topic: topic, ServerURL: serverUrl } = mdm;
   const scep = scepOf(payloads, mdm)?.['PayloadContent'];
   const scepUrl = isPlistDict(scep) ? scep['URL'] : undefined;
@@ -45,7 +51,7 @@ export function readSuppliedProfile(bytes: Buffer, path: readonly string[]): Sup
       path,
     );
   }
-  return { topic, serverUrl, scepUrl };
+  return { identifier, topic, serverUrl, scepUrl };
 }
 
 /**
@@ -72,7 +78,7 @@ function rootOf(bytes: Buffer, path: readonly string[]): PlistDict {
     if (isPlistDict(root)) return root;
   } catch (error) {
     if (!(error instanceof PlistError) && !(error instanceof BerError)) throw error;
-    throw new ValidationError('NOT_A_PROFILE', `This is no profile: ${error.message}.`, path);
+    throw new ValidationError('NOT_A_PROFILE', `This is no profile. ${error.message}`, path);
   }
   throw new ValidationError('NOT_A_PROFILE', 'The root of the profile is not a dictionary.', path);
 }

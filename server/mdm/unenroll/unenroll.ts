@@ -15,6 +15,7 @@ import { endQueues } from '../../store/queue/end-entries.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
+import { enrolledProfileIdentifier } from '../renewal/renewal-profile.ts';
 import { enqueueCommand } from '../queue/enqueue.ts';
 import { ordinaryTiming } from '../queue/enqueue-types.ts';
 
@@ -24,7 +25,10 @@ export type UnenrollMethod = 'REMOVE_PROFILE' | UnenrollAnswer;
 export interface UnenrollInput {
   readonly enrollmentId: string;
   readonly method: UnenrollMethod;
-  /** PayloadIdentifier of the profile that enrolled the device; for `REMOVE_PROFILE`. */
+  /**
+   * PayloadIdentifier of the profile that enrolled the device, for `REMOVE_PROFILE`; null: that of the
+   * profile which is on record.
+   */
   readonly profileIdentifier: string | null;
   readonly idempotencyKey: string | null;
 }
@@ -48,7 +52,7 @@ const stored = z.object({
  * Apple's un-enrol error. The latter ends its queue and disables it at once, and goes on until the
  * device has checked out or enrols anew.
  * @throws {NotFoundError} no such device for this viewer
- * @throws {ValidationError} no profile named for `REMOVE_PROFILE`
+ * @throws {ValidationError} no profile named for `REMOVE_PROFILE`, and none on record
  */
 export async function unenroll(
   ctx: MdmContext,
@@ -78,15 +82,8 @@ async function removeProfile(
   viewer: Viewer,
   input: UnenrollInput,
 ): Promise<UnenrollResult> {
-  const { enrollmentId, profileIdentifier, idempotencyKey } = input;
-  if (profileIdentifier === null || profileIdentifier === '') {
-    throw new ValidationError(
-      'PROFILE_IDENTIFIER_REQUIRED',
-      'REMOVE_PROFILE needs profileIdentifier: the PayloadIdentifier of the profile that enrolled the ' +
-        'device (a ProfileList command tells it).',
-      ['input', 'profileIdentifier'],
-    );
-  }
+  const { enrollmentId, idempotencyKey } = input;
+  const profileIdentifier = input.profileIdentifier || (await knownIdentifier(ctx, viewer, input));
   const commandUuid =
     idempotencyKey === null ? randomUUID() : repeatableUuid(viewer, idempotencyKey);
   const answer = await enqueueCommand(ctx, viewer, {
@@ -105,6 +102,33 @@ async function removeProfile(
   return { enrollmentId, commandUuid: answer.commandUuid, cursor, replayed };
 }
 
+/** @throws {NotFoundError} no such device @throws {ValidationError} nothing is on record */
+async function knownIdentifier(
+  ctx: MdmContext,
+  viewer: Viewer,
+  { enrollmentId }: UnenrollInput,
+): Promise<string> {
+  const known = await withTransaction(ctx.graph, async (client) => {
+    const device = await lockDevice(client, enrollmentId);
+    if (device === null || !mayTouch(viewer, device)) throw unknownDevice(enrollmentId);
+    return enrolledProfileIdentifier(ctx, client, device.key);
+  });
+  if (known !== null) return known;
+  throw new ValidationError(
+    'PROFILE_IDENTIFIER_REQUIRED',
+    'It is not on record which profile enrolled this device. Give profileIdentifier, its ' +
+      'PayloadIdentifier: a ProfileList command tells it.',
+    ['input', 'profileIdentifier'],
+  );
+}
+
+function unknownDevice(enrollmentId: string): NotFoundError {
+  return new NotFoundError('UNKNOWN_ENROLLMENT', `No device has the id ${enrollmentId}.`, [
+    'input',
+    'enrollmentId',
+  ]);
+}
+
 /** The same each time, or a repeat would be new input; another for another token's key. */
 function repeatableUuid({ tokenId, actor }: Viewer, idempotencyKey: string): string {
   const caller = JSON.stringify([tokenId ?? actor, idempotencyKey]);
@@ -120,10 +144,7 @@ async function answerWithError(
 ): Promise<void> {
   const device = await lockDevice(client, enrollmentId);
   if (device === null || !mayTouch(viewer, device)) {
-    throw new NotFoundError('UNKNOWN_ENROLLMENT', `No device has the id ${enrollmentId}.`, [
-      'input',
-      'enrollmentId',
-    ]);
+    throw unknownDevice(enrollmentId);
   }
   const at = ctx.clock.now();
   const traceId = currentTraceId() ?? newTraceId();

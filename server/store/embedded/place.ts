@@ -85,7 +85,13 @@ export function makeFolder(folder: string): string {
 function makeMissing(folder: string): void {
   if (existsSync(folder)) return;
   makeMissing(dirname(folder));
-  mkdirSync(folder, { recursive: true });
+  // One by one: on file systems such as /proc, which let nobody make a folder, `recursive` tries for ever.
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (existsSync(folder)) return;
+    throw error;
+  }
   // Under root the child's user has to pass through, but has no need to look around. Said apart from
   // mkdir, which a strict umask would overrule.
   chmodSync(folder, process.getuid?.() === 0 ? 0o711 : 0o700);
