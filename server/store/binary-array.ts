@@ -10,15 +10,15 @@ const timestampOid = 1184;
 const epochMs = 946_684_800_000;
 
 /** A `text[]`. */
-export function textArray(values: readonly string[]): Buffer {
+export function textArray(values: readonly (string | null)[]): Buffer {
   return arrayOf(
     textOid,
-    values.map((value) => Buffer.from(value, 'utf8')),
+    values.map((value) => (value === null ? null : Buffer.from(value, 'utf8'))),
   );
 }
 
 /** A `bytea[]`. */
-export function byteaArray(values: readonly Buffer[]): Buffer {
+export function byteaArray(values: readonly (Buffer | null)[]): Buffer {
   return arrayOf(byteaOid, values);
 }
 

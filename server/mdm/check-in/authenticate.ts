@@ -3,7 +3,6 @@ import { isUserChannel } from '../../model/enrollment.ts';
 import { Refusal } from '../../model/refusal.ts';
 import { defaultTenant } from '../../model/viewer.ts';
 import type { Authenticate } from '../../protocol/messages/check-in.ts';
-import { authenticateNewDevice } from '../../store/check-ins/authenticate-new.ts';
 import {
   type BoundDevice,
   lockDevice,
@@ -45,7 +44,7 @@ export async function authenticate(
   }
   const stored = sealCheckIn(ctx.keyring, arrival);
   const facts = factsOf(message);
-  const created = await authenticateNewDevice(ctx.hot, {
+  const created = await ctx.hotPath.authenticateNew({
     id: enrollment.id,
     defaultTenantId: defaultTenant,
     kind: enrollment.kind,

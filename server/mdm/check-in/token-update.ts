@@ -45,7 +45,7 @@ export async function tokenUpdate(
     message: sealCheckIn(ctx.keyring, arrival),
   };
   const key =
-    (await updateToken(ctx.hot, row)) ??
+    (await ctx.hotPath.updateToken(row)) ??
     (await withTransaction(ctx.hot, async (client) => {
       const inSetupAssistant = message.awaitingConfiguration === true && !user;
       const device = await proveDevice(client, enrollment.deviceId, arrival, ctx, inSetupAssistant);
