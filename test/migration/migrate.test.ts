@@ -312,6 +312,35 @@ describe('an import', () => {
     ).toEqual([{ waiting: 0, ended: 1, target_count: 1 }]);
   });
 
+  it('counts how commands stand that came in, as if it had happened here', async () => {
+    const ids = ['CA', 'CB', 'CC', 'CD'];
+    const off = { notNowAt: '2026-03-01T00:00:00Z', notNowTally: 2 };
+    const entry = (enrollment: string, more: object) => {
+      return { kind: 'queueEntry', enrollment, commandUuid: 'COUNTED', ...more };
+    };
+    const ended = (enrollment: string, more: object) => {
+      return { kind: 'result', enrollment, commandUuid: 'COUNTED', ...more };
+    };
+    const lines = [
+      aMigratedCommand('COUNTED'),
+      ...ids.flatMap((id) => [anAuthenticate(id), aTokenUpdate(id)]),
+      entry('CA', off),
+      entry('CB', off),
+      ended('CC', { status: 'Error' }),
+      ended('CD', { ended: 'EXPIRED' }),
+    ];
+    const counts = () =>
+      sql(
+        `select not_now, acknowledged, error, expired from command_count n
+         join command c on c.key = n.command_key where c.uuid = 'COUNTED'`,
+      );
+    await bringIn(server, lines);
+    await bringIn(server, lines);
+    expect(await counts()).toEqual([{ not_now: 2, acknowledged: 0, error: 1, expired: 1 }]);
+    await bringIn(server, [...lines, ended('CB', { status: 'Acknowledged' })]);
+    expect(await counts()).toEqual([{ not_now: 1, acknowledged: 1, error: 1, expired: 1 }]);
+  });
+
   it('tried only, changes nothing, lists the same errors, and the upload stays good', async () => {
     const uploadId = await send(server, [
       { kind: 'queueEntry', enrollment: 'TRIAL', commandUuid: 'TRIAL-1' },

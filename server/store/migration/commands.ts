@@ -103,6 +103,9 @@ with entry as materialized (
       $5::timestamptz[], $6::timestamptz[], $7::int[], $8::timestamptz[], $9::timestamptz[])
     as r (enrollment_key, command_key, urgency, not_before, expires_at, not_now_at, not_now_tally,
       first_sent_at, queued_at)
+), before as materialized (
+  select q.enrollment_key, q.command_key, q.not_now_tally from queue_entry q
+  join entry r on q.command_key = r.command_key and q.enrollment_key = r.enrollment_key
 ), queued as (
   insert into queue_entry as q (enrollment_key, urgency, command_key, not_before, expires_at,
     not_now_at, not_now_tally, first_sent_at, queued_at)
@@ -117,7 +120,15 @@ with entry as materialized (
     not_now_at = coalesce(q.not_now_at, excluded.not_now_at),
     not_now_tally = greatest(q.not_now_tally, excluded.not_now_tally)
     where q.not_now_tally < excluded.not_now_tally
-  returning q.command_key, q.xmax = 0 as new
+  returning q.enrollment_key, q.command_key, q.not_now_tally, q.xmax = 0 as new
+), put_off as (
+  -- No event tells of it, so the projector does not count it; it will when that ends.
+  insert into command_count as n (command_key, tenant_id, not_now)
+  select c.key, c.tenant_id, count(*) from queued q join command c on c.key = q.command_key
+  left join before b on b.command_key = q.command_key and b.enrollment_key = q.enrollment_key
+  where q.not_now_tally > 0 and coalesce(b.not_now_tally, 0) = 0
+  group by c.key order by c.key
+  on conflict (command_key) do update set not_now = n.not_now + excluded.not_now
 ), counted as (
   select command_key, count(*)::int as count from queued where new group by command_key
 )
@@ -153,7 +164,7 @@ export interface MigratedResult {
   readonly answeredAt: Date | null;
 }
 
-/** Writes history, without events. What has ended here stays; what still waits here has ended there. */
+/** Writes history, and counts it, without events. What has ended here stays; what still waits here has ended there. */
 export async function keepMigratedResults(
   client: PoolClient,
   results: readonly MigratedResult[],
@@ -171,13 +182,34 @@ with result as materialized (
 ), waiting as (
   delete from queue_entry q using result r
   where q.command_key = r.command_key and q.enrollment_key = r.enrollment_key
-  returning q.enrollment_key, q.command_key
+  returning q.enrollment_key, q.command_key, q.not_now_tally
 ), kept as (
   insert into command_result (enrollment_key, command_key, ended, status, result, not_now_at,
     not_now_tally, first_sent_at, queued_at, ended_at, answered_at)
   select * from result r order by r.enrollment_key, r.command_key
   on conflict (enrollment_key, command_key) do nothing
-  returning enrollment_key, command_key
+  returning enrollment_key, command_key, ended, status
+), step as (
+  select command_key, case when ended <> 'ANSWERED' then ended
+    when status = 'Acknowledged' then 'ACKNOWLEDGED' else 'ERROR' end as to_state, 0 as put_off
+  from kept
+  union all
+  select command_key, null, -1 from waiting where not_now_tally > 0
+), told as (
+  -- As the projector would have from events, of which there are none.
+  insert into command_count as n (command_key, tenant_id, not_now, acknowledged, error, cancelled,
+    cleared, expired, unenrolled, re_enrolled)
+  select c.key, c.tenant_id, sum(put_off), count(*) filter (where to_state = 'ACKNOWLEDGED'),
+    count(*) filter (where to_state = 'ERROR'), count(*) filter (where to_state = 'CANCELLED'),
+    count(*) filter (where to_state = 'CLEARED'), count(*) filter (where to_state = 'EXPIRED'),
+    count(*) filter (where to_state = 'UNENROLLED'),
+    count(*) filter (where to_state = 'RE_ENROLLED')
+  from step s join command c on c.key = s.command_key group by c.key order by c.key
+  on conflict (command_key) do update set not_now = n.not_now + excluded.not_now,
+    acknowledged = n.acknowledged + excluded.acknowledged, error = n.error + excluded.error,
+    cancelled = n.cancelled + excluded.cancelled, cleared = n.cleared + excluded.cleared,
+    expired = n.expired + excluded.expired, unenrolled = n.unenrolled + excluded.unenrolled,
+    re_enrolled = n.re_enrolled + excluded.re_enrolled
 ), counted as (
   select k.command_key, count(*)::int as count from kept k
   where not exists (
