@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import { isUserChannel } from '../../model/enrollment.ts';
 import { Refusal } from '../../model/refusal.ts';
+import { shortText } from '../../model/short-text.ts';
 import { defaultTenant } from '../../model/viewer.ts';
 import type { Authenticate } from '../../protocol/messages/check-in.ts';
 import {
@@ -97,8 +98,8 @@ async function authenticateKnown(
     data: {
       new: false,
       renewal,
-      topic,
-      serialNumber: facts.serialNumber,
+      topic: topic === null ? null : shortText(topic),
+      serialNumber: facts.serialNumber === null ? null : shortText(facts.serialNumber),
       certificateSha256: certificate.sha256.toString('hex'),
     },
   });

@@ -1,5 +1,6 @@
 import { type EnrollmentId } from '../../model/enrollment.ts';
 import { Refusal } from '../../model/refusal.ts';
+import { shortText } from '../../model/short-text.ts';
 import type { DeclarativeManagement } from '../../protocol/messages/check-in.ts';
 import type { MdmContext } from '../context.ts';
 import { keepCheckIn } from './keep.ts';
@@ -41,7 +42,7 @@ export async function declarativeManagement(
   await keepCheckIn(ctx, message, arrival, {
     messageType: 'DeclarativeManagement',
     eventType: 'DeclarativeManagementReceived',
-    data: () => ({ endpoint: endpoint.slice(0, 500) }),
+    data: () => ({ endpoint: shortText(endpoint, 800) }),
     effect: async () => {},
   });
   if (upstream === null) {

@@ -1,5 +1,6 @@
 import type { EnrollmentId } from '../../model/enrollment.ts';
 import { Refusal } from '../../model/refusal.ts';
+import { shortText } from '../../model/short-text.ts';
 import type { GetToken } from '../../protocol/messages/check-in.ts';
 import { buildPlist } from '../../protocol/plist/build.ts';
 import type { PlistDict } from '../../protocol/plist/value.ts';
@@ -44,7 +45,7 @@ export async function getToken(
   await keepCheckIn(ctx, message, arrival, {
     messageType: 'GetToken',
     eventType: 'GetTokenReceived',
-    data: () => ({ tokenServiceType: tokenServiceType.slice(0, 200) }),
+    data: () => ({ tokenServiceType: shortText(tokenServiceType) }),
     effect: async () => {},
   });
   const service = services.get(tokenServiceType);

@@ -1,5 +1,6 @@
 import { isUserChannel } from '../../model/enrollment.ts';
 import { Refusal } from '../../model/refusal.ts';
+import { shortText } from '../../model/short-text.ts';
 import type { UserAuthenticate } from '../../protocol/messages/check-in.ts';
 import { buildPlist } from '../../protocol/plist/build.ts';
 import type { MdmContext } from '../context.ts';
@@ -36,7 +37,7 @@ export async function userAuthenticate(
     data: () => ({
       step: answersChallenge ? 'DIGEST' : 'REQUEST',
       declined: declines,
-      userEnrollmentId: message.enrollment.id,
+      userEnrollmentId: shortText(message.enrollment.id, 800),
     }),
     effect: async () => {},
   });

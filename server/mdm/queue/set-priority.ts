@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ConflictError } from '../../model/errors.ts';
+import { shortText } from '../../model/short-text.ts';
 import { currentTraceId } from '../../model/trace.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import { appendAudit } from '../../store/audit.ts';
@@ -76,7 +77,7 @@ export async function setCommandPriority(
           traceId,
           actor: viewer.actor,
           commandKey,
-          data: { requestType: command.requestType, priority, targetCount: count },
+          data: { requestType: shortText(command.requestType), priority, targetCount: count },
         });
         await appendAudit(client, viewer, 'setCommandPriority', traceId, {
           commandUuid,

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { EnrollmentKind } from '../../model/enrollment.ts';
 import type { VerifiedCertificate } from '../../model/identity.ts';
 import { byteaArray, textArray, timestampArray } from '../binary-array.ts';
+import { shortTextSql } from '../events/short-text.ts';
 import { isUniqueViolation } from '../violations.ts';
 import type { DeviceFacts, StoredCheckIn } from './check-in-row.ts';
 import { jsonb } from './jsonb.ts';
@@ -76,8 +77,8 @@ with asked (n, id, kind, topic, serial_number, device_name, model, model_name, p
   select one.type, fresh.tenant_id, fresh.at, fresh.trace_id, fresh.key, one.check_in_id, one.data
   from fresh cross join lateral (
     select 1 as place, 'EnrollmentAuthenticated' as type, fresh.message_id as check_in_id,
-      jsonb_build_object('new', true, 'topic', fresh.topic, 'serialNumber', fresh.serial_number,
-        'certificateSha256', encode(fresh.sha256, 'hex')) as data
+      jsonb_build_object('new', true, 'topic', ${shortTextSql('fresh.topic')},
+        'serialNumber', ${shortTextSql('fresh.serial_number')}, 'certificateSha256', encode(fresh.sha256, 'hex')) as data
     union all
     select 2, 'EnrollmentTagsChanged', null, jsonb_build_object('added', shown, 'addedCount',
       cardinality(tags), 'invitationId', invitation.id::text)

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { byteaArray, textArray, timestampArray } from '../binary-array.ts';
+import { shortTextSql } from '../events/short-text.ts';
 import type { StoredCheckIn } from './check-in-row.ts';
 import { jsonb } from './jsonb.ts';
 
@@ -41,7 +42,7 @@ with asked (n, id, certificate, topic, push_token, push_magic, unlock_token, awa
 ), event as (
   insert into event (type, tenant_id, at, trace_id, enrollment_key, check_in_id, data)
   select 'EnrollmentTokenUpdated', tenant_id, at, trace_id, key, message_id,
-    jsonb_build_object('tokenUpdateTally', token_update_tally, 'topic', topic,
+    jsonb_build_object('tokenUpdateTally', token_update_tally, 'topic', ${shortTextSql('topic')},
       'awaitingConfiguration', awaiting_configuration, 'newlyEnabled', newly_enabled)
   from channel
 )

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { shortTextSql } from '../events/short-text.ts';
 
 /** A certificate that is about to be signed, as it is recorded. */
 export interface BegunCertificate {
@@ -115,7 +116,7 @@ with signed as (
 )
 insert into event (type, tenant_id, at, trace_id, actor, data)
 select 'CertificateIssued', tenant_id, $4, $5, 'system', jsonb_build_object(
-  'serialNumber', serial, 'certificateSha256', encode(sha256, 'hex'), 'subject', left(subject, 256),
+  'serialNumber', serial, 'certificateSha256', encode(sha256, 'hex'), 'subject', ${shortTextSql('subject', 400)},
   'expiresAt', to_char(not_after at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
   'renewalOf', encode(renewal_of, 'hex'), 'invitationId', invitation_id)
 from signed`,

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { shortTextSql } from '../events/short-text.ts';
 import {
   type NextCommandRow,
   nextCommandColumns,
@@ -35,12 +36,13 @@ with e as materialized (
 ), events as (
   insert into event (type, tenant_id, at, trace_id, enrollment_key, command_key, data)
   select 'CommandNotNow', e.tenant_id, $6, $7, m.enrollment_key, m.command_key,
-    jsonb_build_object('status', $4::text, 'requestType', c.request_type,
-      'notNowTally', m.not_now_tally)
+    jsonb_build_object('status', ${shortTextSql('$4::text')},
+      'requestType', ${shortTextSql('c.request_type')}, 'notNowTally', m.not_now_tally)
   from marked m, e, c
   union all
   select 'StrayReportReceived', e.tenant_id, $6, $7, e.key, null,
-    jsonb_build_object('status', $4::text, 'commandUuid', $3::text)
+    jsonb_build_object('status', ${shortTextSql('$4::text')},
+      'commandUuid', ${shortTextSql('$3::text')})
   from stray, e
   returning 1
 )

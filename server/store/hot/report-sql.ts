@@ -1,3 +1,4 @@
+import { shortTextSql } from '../events/short-text.ts';
 import { nextCommandColumns, nextCommandColumnsOfMany, nextCommandSql } from './next-command.ts';
 
 // Who deletes the queue entry ends the command: that one statement writes history and event, and a
@@ -76,6 +77,11 @@ function textOf({
   carried,
   nextColumns,
 }: Source): string {
+  const told = {
+    status: shortTextSql(`${status}::text`),
+    uuid: shortTextSql(`${uuid}::text`),
+    requestType: shortTextSql('e.request_type'),
+  };
   return `
 with e as materialized (${enrollments}
 ), target as materialized (
@@ -111,17 +117,17 @@ with e as materialized (${enrollments}
 ), events as (
   insert into event (type, tenant_id, at, trace_id, enrollment_key, command_key, data)
   select 'CommandAnswered', e.tenant_id, ${at}, ${traceId}, e.enrollment_key, e.command_key,
-    jsonb_build_object('status', ${status}::text, 'requestType', e.request_type,
+    jsonb_build_object('status', ${told.status}, 'requestType', ${told.requestType},
       'notNowTally', e.not_now_tally)
   from done e
   union all
   select 'CommandAnswered', e.tenant_id, ${at}, ${traceId}, e.enrollment_key, e.command_key,
-    jsonb_build_object('status', ${status}::text, 'requestType', e.request_type,
+    jsonb_build_object('status', ${told.status}, 'requestType', ${told.requestType},
       'notNowTally', e.not_now_tally, 'late', true, 'ended', e.ended)
   from late e
   union all
   select 'StrayReportReceived', e.tenant_id, ${at}, ${traceId}, e.key, null,
-    jsonb_build_object('status', ${status}::text, 'commandUuid', ${uuid}::text)
+    jsonb_build_object('status', ${told.status}, 'commandUuid', ${told.uuid})
   from strayed e
 )
 select e.n, e.key, e.enabled,

@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import type { Targets } from '../../model/targets.ts';
 import type { TenantId } from '../../model/viewer.ts';
 import { textArray } from '../binary-array.ts';
+import { shortTextSql } from '../events/short-text.ts';
 import { compileTargets } from '../read/enrollment-targets.ts';
 import type { SqlCondition } from '../read/enrollment-filter.ts';
 
@@ -178,7 +179,7 @@ with ${target}, refusal (key, rule) as materialized (
 ), event as (
   insert into event (type, tenant_id, at, trace_id, actor, command_key, data)
   select 'CommandEnqueued', $2, $9, $10, $8, stored.key,
-    jsonb_build_object('requestType', $3::text, 'targetCount', total.count)
+    jsonb_build_object('requestType', ${shortTextSql('$3::text')}, 'targetCount', total.count)
   from stored, total
 )
 select (select key from stored), total.count,

@@ -1,3 +1,5 @@
+import { shortTextSql } from '../events/short-text.ts';
+
 /** How a target leaves the queue without an answer. */
 export type EndReason =
   | 'RE_ENROLLED'
@@ -47,7 +49,7 @@ ${chosen}
   insert into event (type, tenant_id, at, trace_id, actor, enrollment_key, command_key, data)
   select 'CommandEnded', c.tenant_id, ${value.at}, ${value.traceId}, ${value.actor},
     g.enrollment_key, g.command_key, jsonb_build_object('reason', ${value.reason},
-      'requestType', c.request_type, 'notNowTally', g.not_now_tally)
+      'requestType', ${shortTextSql('c.request_type')}, 'notNowTally', g.not_now_tally)
   from gone g join command c on c.key = g.command_key
   order by g.enrollment_key, g.urgency, g.command_key
 )
