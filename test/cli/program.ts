@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { root } from '../harness/process.ts';
+import { root } from '../harness/root.ts';
 
 /** Makes one file of the program, which starts faster than its sources do. @returns its path */
 export async function bundled(folder: string): Promise<string> {

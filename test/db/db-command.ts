@@ -1,9 +1,9 @@
-import { join } from 'node:path';
-import { root, type Exit, runProcess } from '../harness/process.ts';
+import { builtProgram } from '../harness/built-package.ts';
+import { type Exit, runProcess } from '../harness/process.ts';
 
-/** Runs `npm run db -- …` from the sources, until it ends. */
+/** Runs `npm run db -- …` as it was built, until it ends. */
 export function dbCommand(...words: readonly string[]): Promise<Exit> {
   return runProcess(words, {
-    command: [process.execPath, '--import', 'tsx', join(root, 'server', 'db.ts')],
+    command: [process.execPath, builtProgram('server/db.js')],
   });
 }

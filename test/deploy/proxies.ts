@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root } from '../harness/process.ts';
+import { root } from '../harness/root.ts';
 import { type Program, findProgram, freePort, startProgram } from './program.ts';
 import type { ServerTls } from './server-tls.ts';
 

@@ -6,7 +6,8 @@ import { packageRoot } from '../../server/store/package-root.ts';
 import { aCommand } from '../build/commands.ts';
 import { enqueue } from '../build/enqueue.ts';
 import { emptyDatabase } from '../harness/database.ts';
-import { type Exit, root, runProcess, scratchFolder, startProcess } from '../harness/process.ts';
+import { builtProgram } from '../harness/built-package.ts';
+import { type Exit, runProcess, scratchFolder, startProcess } from '../harness/process.ts';
 import { adminToken } from '../harness/server.ts';
 import { movingFleet } from '../process/fleet.ts';
 
@@ -16,15 +17,14 @@ const commands = [...page.matchAll(/^npm run db -- (.*)$/gm)].map(([, words = ''
 );
 const [copy = [], backup = [], restore = []] = commands;
 
-/** One of our programs from its sources, in whatever folder. */
+/** One of our programs, in whatever folder. */
 function program(name: string): readonly [string, ...string[]] {
-  const loader = join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs');
-  return [process.execPath, '--import', loader, join(root, 'server', name)];
+  return [process.execPath, builtProgram(`server/${name}`)];
 }
 
 /** Runs a command of the page, in the folder where the server was started. */
 function run(folder: string, words: readonly string[]): Promise<Exit> {
-  return runProcess(words, { command: program('db.ts'), cwd: folder });
+  return runProcess(words, { command: program('db.js'), cwd: folder });
 }
 
 it('docs/backup.md shows one command of each kind', () => {
@@ -43,7 +43,7 @@ it('the commands of docs/backup.md carry data folders along, with a device that 
   /** A server on a database, and where the devices are from then on. */
   const serve = async (...flags: readonly string[]) => {
     const server = startProcess(['--listen', '127.0.0.1:0', '--ca', fleet.ca, ...flags], {
-      command: program('main.ts'),
+      command: program('main.js'),
       cwd: folder,
       env: { GRAPHMDM_ADMIN_TOKEN: adminToken },
     });

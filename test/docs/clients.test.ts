@@ -11,7 +11,7 @@ import { isError } from '../../clients/sdk/result.ts';
 import type { Device } from '../../clients/simulator/device.ts';
 import { aCommand } from '../build/commands.ts';
 import { bundled } from '../cli/program.ts';
-import { root } from '../harness/process.ts';
+import { root } from '../harness/root.ts';
 import { adminToken, startServer, type TestServer } from '../harness/server.ts';
 import { type CuttingProxy, startCuttingProxy } from '../sdk/cutting-proxy.ts';
 

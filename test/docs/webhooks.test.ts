@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { usage } from '../../clients/webhook/options.ts';
 import { allTopics } from '../../clients/webhook/payload.ts';
-import { root, scratchFolder, startProcess } from '../harness/process.ts';
+import { scratchFolder, startProcess } from '../harness/process.ts';
+import { builtProgram } from '../harness/built-package.ts';
+import { root } from '../harness/root.ts';
 import { adminToken, startServer } from '../harness/server.ts';
 import { startReceiver } from '../webhook/receiver.ts';
 
@@ -19,7 +21,7 @@ it('the command in docs/webhooks.md runs as it stands', async () => {
     .replace('http://localhost:9003/webhook', receiver.url.href)
     .replace(
       'node dist/clients/webhook/main.js',
-      `exec ${process.execPath} --import ${join(root, 'node_modules/tsx/dist/loader.mjs')} ${join(root, 'clients/webhook/main.ts')}`,
+      `exec ${process.execPath} ${builtProgram('clients/webhook/main.js')}`,
     );
   const bridge = startProcess(['-c', script], {
     command: ['/bin/sh'],

@@ -1,3 +1,4 @@
+import { builtProgram } from '../harness/built-package.ts';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -18,7 +19,7 @@ let first = 80_000;
 async function simulate(url: URL, ...more: readonly string[]) {
   first += 100;
   const { stdout, stderr } = await run(process.execPath, [
-    ...['--import', 'tsx', 'clients/simulator/main.ts', '--enroll', url.href],
+    ...[builtProgram('clients/simulator/main.js'), '--enroll', url.href],
     ...['--first', `${first}`, '--once', '--json', ...more],
   ]);
   const { answers } = JSON.parse(stdout);

@@ -4,12 +4,10 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { builtProgram } from './built-package.ts';
 import { killProcesses, postmastersBelow, withDescendants } from './process-tree.ts';
-
-/** The repository's root, where the server is started. */
-export const root = fileURLToPath(new URL('../..', import.meta.url));
+import { root } from './root.ts';
 
 /** How a process ended, and all that it wrote. */
 export interface Exit {
@@ -48,12 +46,10 @@ export interface ServerProcess {
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** @default the sources, through tsx */
+  /** @default the server, as it was built for this run */
   readonly command?: readonly [program: string, ...words: string[]];
   readonly cwd?: string;
 }
-
-const fromSources = [process.execPath, '--import', 'tsx', join(root, 'server', 'main.ts')] as const;
 
 /** A folder for one test, removed when that has finished, with every database that runs in it. */
 export function scratchFolder(): string {
@@ -72,7 +68,7 @@ export function scratchFolder(): string {
  * It gets no variable of ours but what a system needs, so that nothing here decides what it does.
  */
 export function startProcess(flags: readonly string[], options: StartOptions = {}): ServerProcess {
-  const [program, ...words] = options.command ?? fromSources;
+  const [program, ...words] = options.command ?? [process.execPath, builtProgram('server/main.js')];
   const child = spawn(program, [...words, ...flags], {
     cwd: options.cwd ?? root,
     env: { ...systemEnvironment(), ...options.env },

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Post, Reply } from '../../clients/simulator/http.ts';
-import { buildPackage, layOutPackage } from '../harness/built-package.ts';
+import { copyPackage, layOutPackage } from '../harness/built-package.ts';
 import { runProcess, scratchFolder, startProcess } from '../harness/process.ts';
 import { isRunning, postmasterIn } from '../harness/process-tree.ts';
 import { movingFleet } from './fleet.ts';
@@ -17,7 +17,7 @@ let installed = '';
 beforeAll(() => {
   installed = mkdtempSync(join(tmpdir(), 'graphmdm-built-'));
   chmodSync(installed, 0o711);
-  buildPackage(installed);
+  copyPackage(installed);
 });
 afterAll(() => rmSync(installed, { recursive: true, force: true }));
 

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { root, runProcess, scratchFolder } from '../harness/process.ts';
+import { runProcess, scratchFolder } from '../harness/process.ts';
+import { root } from '../harness/root.ts';
 
 describe('the program', () => {
   it('prints every setting with --help, and starts nothing', async () => {

@@ -10,7 +10,7 @@ import { graphql } from '../../generated/gql/gql.ts';
 import { aCommand } from '../build/commands.ts';
 import { type GraphServer, startGraph } from '../graph/graph-server.ts';
 import { anEnrollment } from '../graph/rows.ts';
-import { root } from '../harness/process.ts';
+import { root } from '../harness/root.ts';
 import { adminToken, startServer } from '../harness/server.ts';
 import { startCuttingProxy } from './cutting-proxy.ts';
 

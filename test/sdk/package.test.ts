@@ -8,7 +8,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { layOutSdk } from '../../scripts/package-sdk.ts';
-import { root } from '../harness/process.ts';
+import { root } from '../harness/root.ts';
 
 let scratch: string;
 let folder: string;

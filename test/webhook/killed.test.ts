@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adminToken, startServer, type TestServer } from '../harness/server.ts';
-import { root, scratchFolder, startProcess } from '../harness/process.ts';
+import { builtProgram } from '../harness/built-package.ts';
+import { scratchFolder, startProcess } from '../harness/process.ts';
 import { startReceiver } from './receiver.ts';
 
 let server: TestServer;
@@ -25,10 +26,7 @@ describe('a bridge that is killed at any moment', () => {
           ...['--dead-letter-file', join(folder, 'dead'), '--from', 'EARLIEST'],
         ],
         {
-          command: [
-            process.execPath,
-            ...['--import', 'tsx', join(root, 'clients', 'webhook', 'main.ts')],
-          ],
+          command: [process.execPath, builtProgram('clients/webhook/main.js')],
           env: { GRAPHMDM_TOKEN: adminToken },
         },
       );
@@ -76,10 +74,7 @@ describe('a bridge that is killed at any moment', () => {
   it('refuses a command line that cannot be followed, by name', async () => {
     const run = (flags: readonly string[]) =>
       startProcess(flags, {
-        command: [
-          process.execPath,
-          ...['--import', 'tsx', join(root, 'clients', 'webhook', 'main.ts')],
-        ],
+        command: [process.execPath, builtProgram('clients/webhook/main.js')],
       }).ended;
     const { status, stderr } = await run(['--url', server.url]);
     expect([status, stderr]).toEqual([2, expect.stringContaining('GRAPHMDM_TOKEN is missing')]);
