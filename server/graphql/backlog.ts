@@ -6,6 +6,11 @@ const backlogAtMost = 1024 * 1024;
 const lookEvery = 50;
 const patience = 15_000;
 
+/** Whether more waits for a socket's reader than may. */
+export function isBehind({ bufferedAmount }: Pick<WebSocket, 'bufferedAmount'>): boolean {
+  return bufferedAmount > backlogAtMost;
+}
+
 /**
  * Waits as long as a socket's reader is behind, so that nothing more is read for him.
  * @returns false when he did not catch up in time
@@ -15,7 +20,7 @@ export async function waitUntilTaken(
   clock: Clock,
 ): Promise<boolean> {
   const until = clock.now().getTime() + patience;
-  while (socket.bufferedAmount > backlogAtMost) {
+  while (isBehind(socket)) {
     if (clock.now().getTime() > until) return false;
     await new Promise<void>((resolve) => {
       clock.setTimer(lookEvery, resolve);

@@ -10,7 +10,7 @@ import { AccessUnavailable } from '../access/unavailable.ts';
 import type { Clock } from '../model/clock.ts';
 import { newTraceId, withTraceId } from '../model/trace.ts';
 import type { Viewer } from '../model/viewer.ts';
-import { waitUntilTaken } from './backlog.ts';
+import { isBehind, waitUntilTaken } from './backlog.ts';
 import type { Lease, OpenOperations } from './open-operations.ts';
 import type { Operation } from './operation.ts';
 import type { GraphqlSettings } from './settings.ts';
@@ -18,6 +18,8 @@ import { type Pipeline, endpoint } from './yoga.ts';
 
 /** Codes of the graphql-transport-ws protocol, and ours where it has none. */
 const closeCodes = { unauthorized: 4401, tooSlow: 4413, tryLater: 1013 };
+
+const tooSlow = 'Too slow: come back with the last cursor.';
 
 /** How long clients get to answer that a socket closes, in milliseconds. */
 const farewell = 2_000;
@@ -129,8 +131,20 @@ export function createWebSocketSide<Context extends object>(parts: {
 
   async function honourBacklog({ extra }: Connection): Promise<void> {
     if (await waitUntilTaken(extra.socket, clock)) return;
-    extra.socket.close(closeCodes.tooSlow, 'Too slow: come back with the last cursor.');
+    extra.socket.close(closeCodes.tooSlow, tooSlow);
   }
+
+  /** Who does not read is not read either: each of his messages may want an answer. */
+  async function holdBack(socket: WebSocket): Promise<void> {
+    if (!isBehind(socket) || socket.isPaused) return;
+    socket.pause();
+    const taken = await waitUntilTaken(socket, clock);
+    if (!taken) socket.close(closeCodes.tooSlow, tooSlow);
+    socket.resume();
+  }
+  sockets.on('connection', (socket: WebSocket) => {
+    socket.on('message', () => void holdBack(socket));
+  });
 
   const served = useServer<Record<string, unknown>, Extra>(
     {

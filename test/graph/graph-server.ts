@@ -26,7 +26,7 @@ import { exportEnrollments } from '../../server/mdm/export/request.ts';
 import { migrateEnrollments } from '../../server/mdm/migration/request.ts';
 import { createUpload } from '../../server/mdm/uploads/create.ts';
 import { unenroll } from '../../server/mdm/unenroll/unenroll.ts';
-import { systemClock } from '../../server/model/clock.ts';
+import { type Clock, systemClock } from '../../server/model/clock.ts';
 import { type Log, silentLog } from '../../server/model/log.ts';
 import { noMetrics } from '../../server/model/metrics.ts';
 import { type Scope, type TenantId, scopes } from '../../server/model/viewer.ts';
@@ -53,6 +53,8 @@ export interface GraphServer {
   readonly errors: readonly Readonly<Record<string, unknown>>[];
   /** Statements that the graph has run, since the test last emptied it. */
   readonly statements: string[];
+  /** CommandUUIDs of the bodies that were opened, since the test last emptied it. */
+  readonly bodies: string[];
   /** Bytes that were decoded as property lists, since the test last emptied it. */
   readonly decoded: Uint8Array[];
   /** A token with these scopes (all of them unless said). */
@@ -64,10 +66,15 @@ export interface GraphServer {
   stop(): Promise<void>;
 }
 
-export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promise<GraphServer> {
+/** @param socketClock  times how long sockets are waited for */
+export async function startGraph(
+  settings: Partial<GraphqlSettings> = {},
+  socketClock: Clock = systemClock,
+): Promise<GraphServer> {
   const store = await testDatabase();
   const { graph: pool } = store.database;
   const statements: string[] = [];
+  const bodies: string[] = [];
   const decoded: Uint8Array[] = [];
   const counted = new Pool({ connectionString: store.url });
   counted.on('connect', (client) => record(client, statements));
@@ -136,8 +143,11 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
       ...enrollUseCases({ ...mdm, authority: null, enroll: enrollDefaults }),
     },
     open: {
-      commandBody: ({ bytes, sealed, tenantId, commandUuid }) =>
-        sealed ? keyring.open(commandBodyPlace(tenantId, commandUuid), bytes) : Buffer.from(bytes),
+      commandBody({ bytes, sealed, tenantId, commandUuid }) {
+        bodies.push(commandUuid);
+        if (!sealed) return Buffer.from(bytes);
+        return keyring.open(commandBodyPlace(tenantId, commandUuid), bytes);
+      },
       result: ({ bytes, enrollmentId, commandUuid }) =>
         keyring.open(resultPlace(enrollmentId, commandUuid), bytes),
       checkIn: ({ bytes, id }) => keyring.open(checkInPlace(id), bytes),
@@ -153,7 +163,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     contextOf: (operation) => ({ ...services, ...operation, log }),
     access,
     settings: { graphiql: true, introspection: true, bodyLimit: 1024 * 1024, ...settings },
-    clock,
+    clock: socketClock,
     log,
     metrics,
   });
@@ -170,6 +180,7 @@ export async function startGraph(settings: Partial<GraphqlSettings> = {}): Promi
     events,
     errors,
     statements,
+    bodies,
     decoded,
     token: ({ scopes: wanted = scopes, tenant = 1, expiresAt = null as Date | null } = {}) =>
       createToken((token) => insertToken(pool, token), {
