@@ -5,6 +5,7 @@ import { StartupError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import {
   boundUnfinishedHeaders,
+  type HeaderBounds,
   longHeaderBytes,
   refusingLongHeaders,
   usualHeaderBytes,
@@ -32,6 +33,8 @@ export interface ListenOptions {
   readonly tls: TlsFiles | null;
   /** Whether NanoMDM's tools call, which put thousands of ids into one URL. */
   readonly longUrls: boolean;
+  /** With `longUrls`: what they may cost. */
+  readonly headerBounds?: HeaderBounds;
   readonly log: Log;
 }
 
@@ -39,7 +42,8 @@ export interface ListenOptions {
  * Takes the port, so that a second start on it ends before it has touched anything.
  * @throws {StartupError} the port is taken, or may not be used
  */
-export async function listen({ host, port, tls, longUrls, log }: ListenOptions): Promise<Listener> {
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { host, port, tls, longUrls, headerBounds, log } = options;
   let handler: RequestListener = (request, response) => {
     if (request.url === '/livez') return response.writeHead(200).end('{"status":"alive"}');
     return response.writeHead(503, { 'Retry-After': '5' }).end('Service Unavailable\n');
@@ -60,7 +64,7 @@ export async function listen({ host, port, tls, longUrls, log }: ListenOptions):
     stopFollowing = followTls(secure, tls, log);
     server = secure;
   }
-  const stopLooking = longUrls ? boundUnfinishedHeaders(server, log) : () => {};
+  const stopLooking = longUrls ? boundUnfinishedHeaders(server, log, headerBounds) : () => {};
   // Proxies and devices keep connections for long; closing one that is being reused is a reset to them.
   server.keepAliveTimeout = 620_000;
   server.headersTimeout = 60_000;

@@ -1,6 +1,7 @@
 import type { RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { type Clock, systemClock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 
 /** Bytes that a request line with its headers may have: a signature in a header has 4 KB. */
@@ -16,9 +17,17 @@ const longPaths = '/v1/';
  * Bytes that long headers which have not arrived whole may hold together. Nobody has shown who he is by
  * then, so he may take his time with many of them.
  */
-const budget = 128 * 1024 * 1024;
+const usualBudget = 128 * 1024 * 1024;
 
 const lookEveryMs = 1_000;
+
+/** How unfinished headers are bounded, for those who would not wait for 128 MiB. */
+export interface HeaderBounds {
+  /** Bytes that they may hold together. @default 128 MiB */
+  readonly budget?: number;
+  /** @default the machine's own clock, which looks every second */
+  readonly clock?: Clock;
+}
 
 /** Node has one limit for a whole server: this gives all other paths theirs back. */
 export function refusingLongHeaders(handler: RequestListener): RequestListener {
@@ -37,7 +46,11 @@ export function refusingLongHeaders(handler: RequestListener): RequestListener {
  * than they may.
  * @returns stops looking
  */
-export function boundUnfinishedHeaders(server: Server, log: Log): () => void {
+export function boundUnfinishedHeaders(
+  server: Server,
+  log: Log,
+  { budget = usualBudget, clock = systemClock }: HeaderBounds = {},
+): () => void {
   /** By connection: how many bytes it had sent when the last request on it ended, null during one. */
   const idleSince = new Map<Socket, number | null>();
   // Under TLS requests name the connection inside of it.
@@ -54,7 +67,7 @@ export function boundUnfinishedHeaders(server: Server, log: Log): () => void {
     });
   });
 
-  const look = setInterval(() => {
+  function look(): void {
     const long = [...idleSince]
       .map(([socket, since]) => ({ socket, bytes: since === null ? 0 : socket.bytesRead - since }))
       .filter(({ bytes }) => bytes > usualHeaderBytes)
@@ -67,7 +80,15 @@ export function boundUnfinishedHeaders(server: Server, log: Log): () => void {
       log.warn({ addr: last.socket.remoteAddress }, 'a connection with too long a header was cut');
       last.socket.destroy();
     }
-  }, lookEveryMs);
-  look.unref();
-  return () => clearInterval(look);
+  }
+
+  let cancel = (): void => {};
+  function again(): void {
+    cancel = clock.setTimer(lookEveryMs, () => {
+      look();
+      again();
+    });
+  }
+  again();
+  return () => cancel();
 }
