@@ -8,6 +8,8 @@ import { begin, ended, graphOf, type Line, send, standing } from './stage.ts';
 
 const soak = process.env['GRAPHMDM_SOAK'] === '1';
 const count = soak ? 100_000 : 400;
+/** A third of a million lines take their time, in milliseconds. */
+const patience = { timeout: soak ? 900_000 : 30_000 };
 
 /** A fleet of which every tenth line is wrong, each with a waiting command. */
 function fleet(name: string): { readonly lines: readonly Line[]; readonly bad: readonly number[] } {
@@ -60,41 +62,55 @@ describe('an import that is interrupted', () => {
   };
   const all = { enrolled: count, targets: count, told: count, waiting: count };
 
-  it('is paused and goes on; the good come in, the bad are listed with their lines', async () => {
-    const { lines, bad } = fleet('PAUSED');
-    const job = await begin(first, await send(first, lines));
-    await underWay(first, job);
-    const input = { jobId: job.jobId };
-    await dataOf(ask(graphOf(first), adminToken, pause, { input }));
-    expect((await standing(first, job.jobId, job.cursor)).state).toBe('PAUSED');
-    await dataOf(ask(graphOf(first), adminToken, resume, { input }));
-    const imported = await ended(first, job);
-    expect(imported).toMatchObject({ state: 'SUCCEEDED', failed: bad.length, total: lines.length });
-    expect(imported.errors).toEqual(bad.map((line) => ({ line, code: 'NOT_JSON', subject: null })));
-    expect(await counts('PAUSED')).toEqual(all);
-  });
-
-  it('goes on in another process, each line once, also when the first is still at it', async () => {
-    const { lines, bad } = fleet('TAKEN');
-    const job = await begin(first, await send(first, lines));
-    await underWay(first, job);
-    // As if the first had died: its lease is over, and somebody else takes the job.
-    await first.store.database.graph.query('update job set lease_until = now() where id = $1', [
-      job.jobId,
-    ]);
-    const second = await startServer({ store: first.store, authority: first.authority });
-    try {
-      const imported = await ended(second, job);
+  it(
+    'is paused and goes on; the good come in, the bad are listed with their lines',
+    patience,
+    async () => {
+      const { lines, bad } = fleet('PAUSED');
+      const job = await begin(first, await send(first, lines));
+      await underWay(first, job);
+      const input = { jobId: job.jobId };
+      await dataOf(ask(graphOf(first), adminToken, pause, { input }));
+      expect((await standing(first, job.jobId, job.cursor)).state).toBe('PAUSED');
+      await dataOf(ask(graphOf(first), adminToken, resume, { input }));
+      const imported = await ended(first, job);
       expect(imported).toMatchObject({
         state: 'SUCCEEDED',
-        done: lines.length - bad.length,
         failed: bad.length,
+        total: lines.length,
       });
-      expect(await counts('TAKEN')).toEqual(all);
-    } finally {
-      await second.stop();
-    }
-  });
+      expect(imported.errors).toEqual(
+        bad.map((line) => ({ line, code: 'NOT_JSON', subject: null })),
+      );
+      expect(await counts('PAUSED')).toEqual(all);
+    },
+  );
+
+  it(
+    'goes on in another process, each line once, also when the first is still at it',
+    patience,
+    async () => {
+      const { lines, bad } = fleet('TAKEN');
+      const job = await begin(first, await send(first, lines));
+      await underWay(first, job);
+      // As if the first had died: its lease is over, and somebody else takes the job.
+      await first.store.database.graph.query('update job set lease_until = now() where id = $1', [
+        job.jobId,
+      ]);
+      const second = await startServer({ store: first.store, authority: first.authority });
+      try {
+        const imported = await ended(second, job);
+        expect(imported).toMatchObject({
+          state: 'SUCCEEDED',
+          done: lines.length - bad.length,
+          failed: bad.length,
+        });
+        expect(await counts('TAKEN')).toEqual(all);
+      } finally {
+        await second.stop();
+      }
+    },
+  );
 
   it('leaves nothing of a page that another process has taken over meanwhile', async () => {
     const { graph } = first.store.database;

@@ -1,17 +1,21 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultTopic } from '../../clients/simulator/facts.ts';
+import { createSender } from '../../clients/simulator/http.ts';
 import { parseSettings } from '../../server/config.ts';
 import { nanomdmKey } from '../../server/nanomdm-side.ts';
 import { buildPlist } from '../../server/protocol/plist/build.ts';
 import type { PlistDict } from '../../server/protocol/plist/value.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
+import { hasNanomdm, startNanomdm } from '../migration-cli/nanomdm.ts';
 
 const key = 'the-migration-key';
-/** NanoMDM's own tool, where there is one, and a folder of its filekv storage to read. */
+/** NanoMDM's own tool, where there is one; NANOMDM_BIN fills the storage that it reads. */
 const nano2nano = process.env['GRAPHMDM_NANO2NANO'];
-const source = process.env['GRAPHMDM_NANO2NANO_STORAGE'];
 
 describe('/migration', () => {
   let server: TestServer;
@@ -100,14 +104,34 @@ describe('/migration', () => {
     expect(() => nanomdmKey(configured.settings)).toThrow('--nanomdm-api-key');
   });
 
-  it.skipIf(nano2nano === undefined || source === undefined)(
-    'takes all that the real nano2nano sends',
-    async () => {
-      const { stderr } = await promisify(execFile)(nano2nano ?? '', [
-        ...['-storage', 'filekv', '-storage-dsn', source ?? ''],
+  const there = nano2nano !== undefined && hasNanomdm('filekv');
+  it.runIf(there)('takes all that the real nano2nano sends, and the devices go on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'graphmdm-nano2nano-'));
+    const nanomdm = await startNanomdm('filekv', server.authority, folder);
+    const sender = createSender();
+    try {
+      const serverUrl = new URL('/mdm', nanomdm.url);
+      const proof = { by: 'signature', style: 'apple' } as const;
+      const device = await server.device(2, { address: { serverUrl, proof, send: sender.send } });
+      await device.enrol();
+      await device.setBootstrapToken(Buffer.from('bootstrap'));
+      const user = device.user({ id: 'u1', shortName: 'ann', longName: 'Ann' });
+      expect((await user.tokenUpdate()).status).toBe(200);
+      await nanomdm.stop();
+
+      const { stdout, stderr } = await promisify(execFile)(nano2nano ?? '', [
+        ...['-storage', 'filekv', '-storage-dsn', join(folder, 'dbkv')],
         ...['-url', `${server.url}/migration`, '-key', key],
       ]);
-      expect(stderr).not.toContain('err=');
-    },
-  );
+      expect(stdout + stderr).not.toContain('err=');
+      const id = device.enrollmentId;
+      expect(await row(id)).toMatchObject({ enabled: true, token_update_tally: 1 });
+      expect(await row(`${id}:u1`)).toMatchObject({ enabled: true });
+      const moved = await server.device(2, { identity: device.identity });
+      expect(await moved.channel.poll()).toBeNull();
+    } finally {
+      sender.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });
