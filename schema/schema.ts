@@ -18,6 +18,7 @@ import './queue.ts';
 import './inventory.ts';
 import './inventory-facts.ts';
 import './inventory-changes.ts';
+import './rebuild-inventory.ts';
 import './event.ts';
 import './enqueue-command.ts';
 import './queue-control.ts';

@@ -1,6 +1,6 @@
 import type { WakeUps } from './events/wake-ups.ts';
 import type { MdmContext } from './mdm/context.ts';
-import { createDecoder } from './mdm/inventory/decoder.ts';
+import type { Decoder } from './mdm/inventory/decoder.ts';
 import { inventoryProjection } from './mdm/inventory/projection.ts';
 import type { Projection } from './mdm/projection/projection.ts';
 import { countTargets } from './mdm/queue/count-targets.ts';
@@ -10,20 +10,14 @@ import type { Metrics } from './model/metrics.ts';
 /** Starts what derives from events; every process takes its share. */
 export async function projectionSide(
   { graph, keyring, clock, log, committed }: MdmContext,
+  decoder: Decoder,
   wakeUps: WakeUps,
   metrics: Metrics,
 ): Promise<Projector> {
-  const decoder = createDecoder({ clock, log });
   const projections: readonly Projection[] = [
     inventoryProjection({ pool: graph, keyring, decoder }),
     countTargets,
   ];
   const parts = { pool: graph, projections, wakeUps, committed, clock, log, metrics };
-  const projector = await startProjector(parts);
-  return {
-    async stop() {
-      await projector.stop();
-      await decoder.stop();
-    },
-  };
+  return startProjector(parts);
 }

@@ -255,6 +255,9 @@ export const examples: Readonly<Record<string, Example>> = {
   pushEnrollments: {
     input: (_world, { devices: [device] }) => ({ targets: { ids: [device.enrollmentId] } }),
   },
+  rebuildInventory: {
+    input: (_world, { devices: [device] }) => ({ targets: { ids: [device.enrollmentId] } }),
+  },
   escrowKeyUnlock: {
     input: (_world, { topic, mark }) => ({
       topic,

@@ -1,7 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { NumberedEvent } from '../../model/events.ts';
-import type { Keyring } from '../../secrets/keyring.ts';
-import { readAnswers, type StoredAnswer } from '../../store/inventory/answers.ts';
+import { readAnswers } from '../../store/inventory/answers.ts';
 import { writeFacts } from '../../store/inventory/facts.ts';
 import {
   appendChanges,
@@ -11,25 +10,22 @@ import {
 } from '../../store/inventory/history.ts';
 import { lockSections, touchSections, writeSections } from '../../store/inventory/sections.ts';
 import type { Projection } from '../projection/projection.ts';
-import { commandBodyPlace, resultPlace } from '../queue/deliver.ts';
-import { askedBy, partialTypes } from './asked.ts';
-import { longestAnswer, type Decoder } from './decoder.ts';
-import type { Json } from './json.ts';
-import { type Asked, askedForAll } from './merge.ts';
+import { partialTypes } from './asked.ts';
+import { longestAnswer } from './decoder.ts';
 import { inventoryTypes } from './sections.ts';
 import { settle, type Told } from './settle.ts';
+import { type Decoding, toldBy } from './told.ts';
 
 /** Answers that are in memory as bytes at the same time. */
 const atOnce = 20;
 
+/** Under which its lanes are stored. */
+export const inventoryProjectionName = 'inventory';
+
 /** Keeps inventory, its history and its events from what devices answer. */
-export function inventoryProjection(parts: {
-  readonly pool: Pool;
-  readonly keyring: Keyring;
-  readonly decoder: Decoder;
-}): Projection {
+export function inventoryProjection(parts: Decoding & { readonly pool: Pool }): Projection {
   return {
-    name: 'inventory',
+    name: inventoryProjectionName,
     types: ['CommandAnswered'],
     // What they say is in memory together, up to some megabytes each.
     pageSize: 50,
@@ -51,7 +47,7 @@ function isInventory({ data }: NumberedEvent): boolean {
 }
 
 async function decoded(
-  { pool, keyring, decoder }: Parameters<typeof inventoryProjection>[0],
+  parts: Decoding & { readonly pool: Pool },
   events: readonly NumberedEvent[],
 ): Promise<{ told: Told[]; problems: ProblemRow[] }> {
   const told: Told[] = [];
@@ -61,7 +57,7 @@ async function decoded(
     const keys = some.flatMap(({ enrollmentKey, commandKey }) =>
       enrollmentKey === null || commandKey === null ? [] : { enrollmentKey, commandKey },
     );
-    const stored = await readAnswers(pool, keys, longestAnswer, partialTypes);
+    const stored = await readAnswers(parts.pool, keys, longestAnswer, partialTypes);
     for (const event of some) {
       const answer = stored.find(
         ({ enrollmentKey, commandKey }) =>
@@ -69,30 +65,12 @@ async function decoded(
       );
       // Its bytes are no longer kept.
       if (answer === undefined) continue;
-      const outcome = await decodeOne(answer);
+      const outcome = await toldBy(parts, answer, event.traceId);
       if ('problem' in outcome) problems.push({ ...answer, reason: outcome.problem });
-      else {
-        // The thread made it of a property list, so it is JSON.
-        const content: Json = JSON.parse(outcome.content);
-        const { requestType: section, answeredAt: at } = answer;
-        const { traceId } = event;
-        told.push({ ...answer, section, content, at, traceId, asked: askedFor(answer) });
-      }
+      else told.push(outcome);
     }
   }
   return { told, problems };
-
-  async function decodeOne({ result, enrollmentId, commandUuid, requestType }: StoredAnswer) {
-    if (result === null) return { problem: 'The answer is too long.' };
-    const bytes = keyring.open(resultPlace(enrollmentId, commandUuid), result);
-    return decoder.decode({ bytes, requestType });
-  }
-
-  function askedFor({ body, bodySealed, commandUuid, tenantId, requestType }: StoredAnswer): Asked {
-    if (body === null) return askedForAll;
-    const place = commandBodyPlace(tenantId, commandUuid);
-    return askedBy(requestType, bodySealed ? keyring.open(place, body) : body);
-  }
 }
 
 async function write(client: PoolClient, told: readonly Told[]): Promise<number> {

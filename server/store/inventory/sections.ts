@@ -18,14 +18,7 @@ export async function lockSections(
   client: PoolClient,
   keys: readonly SectionKey[],
 ): Promise<SectionRow[]> {
-  const result = await client.query<{
-    enrollment_key: string;
-    section: string;
-    tenant_id: number;
-    content: unknown;
-    answered_at: Date;
-    command_key: string;
-  }>({
+  const result = await client.query<StoredSection>({
     name: 'lock-sections',
     text: `
 select s.* from inventory_section s
@@ -35,14 +28,40 @@ order by s.enrollment_key, s.section
 for update of s`,
     values: [keys.map(({ enrollmentKey }) => enrollmentKey), keys.map(({ section }) => section)],
   });
-  return result.rows.map((row) => ({
+  return result.rows.map(sectionRow);
+}
+
+/** Reads all sections of an enrolment and keeps others from changing them until the transaction ends. */
+export async function lockAllSections(
+  client: PoolClient,
+  enrollmentKey: bigint,
+): Promise<SectionRow[]> {
+  const result = await client.query<StoredSection>({
+    name: 'lock-all-sections',
+    text: `select * from inventory_section where enrollment_key = $1 order by section for update`,
+    values: [enrollmentKey],
+  });
+  return result.rows.map(sectionRow);
+}
+
+interface StoredSection {
+  readonly enrollment_key: string;
+  readonly section: string;
+  readonly tenant_id: number;
+  readonly content: unknown;
+  readonly answered_at: Date;
+  readonly command_key: string;
+}
+
+function sectionRow(row: StoredSection): SectionRow {
+  return {
     enrollmentKey: BigInt(row.enrollment_key),
     section: row.section,
     tenantId: row.tenant_id,
     content: row.content,
     answeredAt: row.answered_at,
     commandKey: BigInt(row.command_key),
-  }));
+  };
 }
 
 /**
