@@ -26,8 +26,17 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 it('has examples that fit the graph', () => {
-  expect(examples.length).toBe(4);
+  expect(examples.length).toBe(5);
   for (const example of examples) expect(validate(schema, parse(example))).toEqual([]);
+});
+
+it('has a mutation that rebuilds', async () => {
+  const [mutation = ''] = examples.filter((example) => example.startsWith('mutation'));
+  const answer = await askText({ url: `${server.url}/graphql` }, adminToken, mutation, { id });
+  expect(answer.errors).toBeUndefined();
+  expect(answer.data).toMatchObject({
+    rebuildInventory: { targetCount: 1, job: { jobId: expect.any(String) } },
+  });
 });
 
 it.each(queries)('has a query that answers: %s', async (query) => {

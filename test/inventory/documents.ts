@@ -152,3 +152,40 @@ export const inventoryEvents = graphql(`
     }
   }
 `);
+
+export const rebuild = graphql(`
+  mutation InventoryRebuild($input: RebuildInventoryInput!) {
+    rebuildInventory(input: $input) {
+      __typename
+      ... on RebuildInventoryPayload {
+        targetCount
+        job {
+          jobId
+        }
+        refused {
+          id
+          code
+        }
+        cursor
+        replayed
+        validateOnly
+      }
+      ... on Error {
+        code
+        message
+        path
+      }
+    }
+  }
+`);
+
+export const tenantToken = graphql(`
+  mutation InventoryTenantToken($input: CreateApiTokenInput!) {
+    createApiToken(input: $input) {
+      __typename
+      ... on NewApiTokenPayload {
+        secret
+      }
+    }
+  }
+`);

@@ -59,7 +59,10 @@ export async function rebuildInventory(
   input: RebuildInventoryInput,
 ): Promise<RebuildInventoryAnswer> {
   if (!viewer.scopes.has('enrollments:write')) {
-    throw new ForbiddenError('MISSING_SCOPE', 'This needs a token with the scope enrollments:write.');
+    throw new ForbiddenError(
+      'MISSING_SCOPE',
+      'This needs a token with the scope enrollments:write.',
+    );
   }
   const { targets, validateOnly } = input;
   const cursor = await ctx.currentCursor();
