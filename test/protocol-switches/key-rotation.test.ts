@@ -37,7 +37,7 @@ describe('a second --secret-key in front of the first', () => {
     await old.setBootstrapToken(Buffer.from('escrowed before'));
     const id = old.enrollmentId;
     await enqueue(before, [id], aCommand('lock-1', 'DeviceLock', { PIN: '123456' }));
-    await enqueue(before, [id], aCommand('lock-2', 'DeviceLock', { PIN: '654321' }));
+    await enqueue(before, [id], aCommand('erase', 'EraseDevice', { PIN: '654321' }));
     await old.channel.poll();
     await old.channel.report('lock-1', { status: 'Acknowledged', response: { Message: 'before' } });
     expect(await sealedBy(before, 'enrollment', 'push_magic')).toEqual([oldId]);
@@ -49,7 +49,7 @@ describe('a second --secret-key in front of the first', () => {
     const device = await both.device(1, { identity: old.identity });
     expect(await device.getBootstrapToken()).toEqual(Buffer.from('escrowed before'));
     const second = await device.channel.poll();
-    expect(second?.payload).toMatchObject({ RequestType: 'DeviceLock', PIN: '654321' });
+    expect(second?.payload).toMatchObject({ RequestType: 'EraseDevice', PIN: '654321' });
     const results = 'results(first: 9) { edges { node { raw } } }';
     const query = `{ enrollment(enrollmentId: "${id}") { ${results} } }`;
     const shown = JSON.stringify(await askServer(both, query));
