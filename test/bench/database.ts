@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Client, type QueryResultRow } from 'pg';
 import { withDatabase } from '../harness/lanes.ts';
+import { isRunning } from '../harness/process-tree.ts';
 import { parentOf } from './processor-time.ts';
 
 /** What databases of the bench are called; nothing else is ever made or dropped. */
@@ -19,6 +20,11 @@ export interface BenchDatabase {
   logPosition(): Promise<number>;
   /** Statements and pages so far, or null where pg_stat_statements is not loaded. */
   counts(): Promise<StatementCounts | null>;
+  /** Connections to it, those of the bench itself left out. */
+  connections(): Promise<number>;
+  /** Deadlocks since it was made. Sessions tell when they end: ask when the server has stopped. */
+  deadlocks(): Promise<number>;
+  close(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -33,46 +39,101 @@ export function benchServer(): string {
   return process.env['BENCH_DATABASE_URL'] || 'postgresql://postgres@localhost:5432/postgres';
 }
 
-/** Makes an empty database, in place of one that an earlier run left behind. */
-export async function makeBenchDatabase(name: string): Promise<BenchDatabase> {
-  const database = `${prefix}${name.toLowerCase().replaceAll(/\W/g, '_')}`;
-  const url = withDatabase(benchServer(), database);
-  const drop = () => onServer(`drop database if exists ${database} with (force)`);
-  await drop();
-  await onServer(`create database ${database} template template0`);
-  const client = new Client({ connectionString: url });
+/**
+ * Makes a database of this process alone.
+ * @param template the database that it is a copy of; none: it is empty
+ */
+export async function makeBenchDatabase(name: string, template?: string): Promise<BenchDatabase> {
+  await dropLeftovers();
+  const plain = name.toLowerCase().replaceAll(/\W+/g, '_');
+  // Longer names are cut by PostgreSQL.
+  const database = `${prefix}${process.pid}_${plain}`.slice(0, 63);
+  await makeDatabase(database, template);
+  return openBenchDatabase(database);
+}
+
+/** Opens a database of the bench that is there. */
+export async function openBenchDatabase(database: string): Promise<BenchDatabase> {
+  const opened = await watchDatabase(withDatabase(benchServer(), database));
+  return {
+    ...opened,
+    async drop() {
+      await opened.close();
+      await dropDatabase(database);
+    },
+  };
+}
+
+/** What a benchmark reads of any database, also of one that it has not made. */
+export async function watchDatabase(url: string): Promise<Omit<BenchDatabase, 'drop'>> {
+  const client = new Client({ connectionString: url, application_name: prefix });
   client.on('error', () => {});
   await client.connect();
   const query = async <Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []) =>
     (await client.query<Row>(sql, [...values])).rows;
+  const number = async (sql: string): Promise<number> => {
+    const [row] = await query<{ value: string }>(`select (${sql}) as value`);
+    return Number(row?.value);
+  };
   const [backend] = await query<{ pid: number }>('select pg_backend_pid() as pid');
-  const isHere = existsSync(`/proc/${backend?.pid}`) && /localhost|127\.0\.0\.1/.test(url);
+  const isHere = existsSync(`/proc/${backend?.pid}`) && !/@(?!localhost|127\.0\.0\.1)\w/.test(url);
   const counting = await hasStatements(client);
   return {
     url,
     postmaster: isHere ? parentOf(backend?.pid ?? 0) : null,
     query,
-    async logPosition() {
-      const [row] = await query<{ bytes: string }>(
-        `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') as bytes`,
-      );
-      return Number(row?.bytes);
-    },
+    logPosition: () => number(`pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')`),
     async counts() {
       if (!counting) return null;
       const [row] = await query<{ statements: string; pages: string }>(
         `select sum(calls) as statements, sum(shared_blks_hit + shared_blks_read) as pages
          from pg_stat_statements
          where dbid = (select oid from pg_database where datname = current_database())
-           and query !~ 'pg_stat_statements|pg_current_wal'`,
+           and query !~ 'pg_stat_|pg_current_wal'`,
       );
       return { statements: Number(row?.statements ?? 0), pages: Number(row?.pages ?? 0) };
     },
-    async drop() {
-      await client.end();
-      await drop();
-    },
+    connections: () =>
+      number(
+        `select count(*) from pg_stat_activity where datname = current_database()
+           and backend_type = 'client backend' and application_name <> '${prefix}'`,
+      ),
+    deadlocks: () =>
+      number('select deadlocks from pg_stat_database where datname = current_database()'),
+    close: () => client.end(),
   };
+}
+
+/** Makes a database, empty or as a copy of another, which nobody may be connected to. */
+export async function makeDatabase(database: string, template = 'template0'): Promise<void> {
+  // Copied as files: a large one through the server's log would take minutes.
+  const strategy = template === 'template0' ? '' : 'strategy file_copy';
+  await onServer(`create database ${database} template ${template} ${strategy}`);
+}
+
+export async function renameDatabase(database: string, name: string): Promise<void> {
+  await onServer(`alter database ${database} rename to ${name}`);
+}
+
+/** Drops a database of the bench if it is there. */
+export async function dropDatabase(database: string): Promise<void> {
+  await onServer(`drop database if exists ${database} with (force)`);
+}
+
+/** The databases of the bench whose names begin so. */
+export async function benchDatabases(begin: string): Promise<readonly string[]> {
+  const rows = await onServer<{ datname: string }>(
+    `select datname from pg_database where starts_with(datname, '${begin}')`,
+  );
+  return rows.map(({ datname }) => datname);
+}
+
+/** Drops what runs left behind that were killed. */
+async function dropLeftovers(): Promise<void> {
+  for (const database of await benchDatabases(prefix)) {
+    const pid = new RegExp(`^${prefix}(\\d+)_`).exec(database)?.[1];
+    if (pid !== undefined && !isRunning(Number(pid))) await dropDatabase(database);
+  }
 }
 
 async function hasStatements(client: Client): Promise<boolean> {
@@ -85,11 +146,11 @@ async function hasStatements(client: Client): Promise<boolean> {
   }
 }
 
-async function onServer(sql: string): Promise<void> {
+async function onServer<Row extends QueryResultRow>(sql: string): Promise<readonly Row[]> {
   const client = new Client({ connectionString: benchServer() });
   await client.connect();
   try {
-    await client.query(sql);
+    return (await client.query<Row>(sql)).rows;
   } finally {
     await client.end();
   }

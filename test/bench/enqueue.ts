@@ -1,41 +1,37 @@
 import { randomUUID } from 'node:crypto';
-import { parseArgs } from 'node:util';
-import { commandPlist, type DeviceBench, benchDevices, readFlags, type Ready } from './devices.ts';
 import { graphmdmBy } from './contenders/graphmdm.ts';
 import { namedPeers } from './contenders/nanomdm.ts';
+import { benchDevices, type Ready } from './devices.ts';
+import { readFlags } from './flags.ts';
 import { udidOf } from './load/devices.ts';
-import { type Figures, measure } from './measure.ts';
+import { measure } from './measure.ts';
+import type { Parts } from './rounds.ts';
+import { commandPlist } from './scenarios.ts';
 
-/** One command to many enrolments, by every door; the figures are for one command. */
+/** One command to all enrolments of each shape, by every door; the figures are for one command. */
 export async function benchEnqueue(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: args.filter((word) => /^--(targets|peers)=/.test(word)),
-    options: { targets: { type: 'string', default: '10000' }, peers: { type: 'string' } },
-  });
-  const others = args.filter((word) => !/^--(targets|peers)=/.test(word));
-  const targets = Number(values.targets);
-  const bench: DeviceBench = {
-    ...readFlags(others, { commands: '10', rounds: '2' }),
-    devices: 1,
-    silent: targets - 1,
-    warmUp: 0,
-  };
-  await benchDevices(`enqueue to ${targets}`, bench, enqueueMany, {
+  const defaults = { commands: '10', rounds: '2', shapes: '10000:0' };
+  const bench = { ...readFlags(args, defaults), devices: 1, warmUp: 0 };
+  await benchDevices({
+    title: 'enqueue',
+    bench,
+    scenario: enqueueMany,
     contenders: [
       graphmdmBy('graph by filter'),
       graphmdmBy('graph by ids'),
       graphmdmBy('/v1 by ids'),
-      ...(values.peers === 'no' ? [] : namedPeers()),
+      ...(bench.alone ? [] : namedPeers()),
     ],
   });
 }
 
-async function enqueueMany({ server, database, bench }: Ready): Promise<Figures> {
-  const ids = [udidOf(0), ...Array.from({ length: bench.silent }, (_, n) => `silent-${n + 1}`)];
+async function enqueueMany({ server, database, bench, shape, ids: one }: Ready): Promise<Parts> {
+  const ids =
+    shape === null ? one : Array.from({ length: shape.enrollments }, (_, at) => udidOf(at));
   const enqueue = () => server.enqueue(ids, commandPlist(randomUUID()));
   // Compiled by now, and not measured.
   for (let warm = 0; warm < 3; warm += 1) await enqueue();
-  return measure(server, database, async () => {
+  const figures = await measure(server, database, async () => {
     const times: number[] = [];
     const began = performance.now();
     for (let at = 0; at < bench.commands; at += 1) {
@@ -51,7 +47,9 @@ async function enqueueMany({ server, database, bench }: Ready): Promise<Figures>
       cpuSeconds: 0,
       ...{ p50: at(0.5), p95: at(0.95), p99: at(0.99) },
       delivered: 0,
+      resent: 0,
       problems: [],
     };
   });
+  return { '': figures };
 }

@@ -65,7 +65,7 @@ interface Plan {
 async function run(server: BenchGraph, plan: Plan) {
   const { authority, host, port, pid } = server;
   const devices = makeDevices(authority, {
-    ...{ first: 0, count: plan.devices, proof: 'signature', key: 'rsa' },
+    ...{ first: 0, step: 1, count: plan.devices, proof: 'signature', key: 'rsa' },
     host: `${host}:${port}`,
   });
   const connections = Array.from({ length: 32 }, () => openConnection(host, port));

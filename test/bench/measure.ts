@@ -1,15 +1,20 @@
 import type { BenchDatabase } from './database.ts';
 import type { Running } from './contenders/contender.ts';
 import type { LoadOutcome } from './load/words.ts';
-import { memoryMegabytes, processorSeconds } from './processor-time.ts';
+import { processorSeconds } from './processor-time.ts';
+import { watch, type Watched } from './watch.ts';
 
 /** What a piece of work cost, by request. */
 export interface Figures {
   readonly requests: number;
+  readonly seconds: number;
   readonly perSecond: number;
   /** Milliseconds of processor time a request. */
   readonly serverMs: number;
   readonly databaseMs: number;
+  /** Part of a core, over the whole time. */
+  readonly serverCores: number;
+  readonly databaseCores: number;
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
@@ -17,9 +22,16 @@ export interface Figures {
   readonly pages: number;
   /** Bytes of the database's log. */
   readonly walBytes: number;
+  /** The most at once. */
   readonly memoryMb: number;
+  readonly databaseConnections: number;
+  readonly deviceConnections: number;
+  readonly resent: number;
+  readonly deadlocks: number;
   /** Part of a core that the load generator took. */
   readonly load: number;
+  /** Seconds since the beginning, and megabytes of the server. */
+  readonly memory: Watched['memory'];
   readonly problems: readonly string[];
 }
 
@@ -33,16 +45,21 @@ export async function measure(
   work: () => Promise<LoadOutcome>,
 ): Promise<Figures> {
   const { postmaster } = database;
-  const read = async () => ({
-    server: processorSeconds(server.pid),
-    database: postmaster === null ? Number.NaN : processorSeconds(postmaster),
-    counts: await database.counts(),
-    wal: await database.logPosition(),
-  });
+  const read = async () => {
+    const inDatabase = postmaster === null ? Number.NaN : processorSeconds(postmaster);
+    return {
+      server: processorSeconds(server.pid) - (server.ownsDatabase ? inDatabase : 0),
+      database: inDatabase,
+      counts: await database.counts(),
+      wal: await database.logPosition(),
+    };
+  };
+  const watching = watch(server, database);
   const before = await read();
   const outcome = await work();
   const after = await read();
-  const { requests, seconds, p50, p95, p99 } = outcome;
+  const watched = await watching.stop();
+  const { requests, seconds, p50, p95, p99, resent } = outcome;
   const each = (from: number | undefined, to: number | undefined): number =>
     ((to ?? Number.NaN) - (from ?? Number.NaN)) / requests;
   const load = outcome.cpuSeconds / seconds;
@@ -52,16 +69,20 @@ export async function measure(
   }
   return {
     requests,
+    seconds,
     perSecond: requests / seconds,
     serverMs: each(before.server, after.server) * 1000,
     databaseMs: each(before.database, after.database) * 1000,
-    p50,
-    p95,
-    p99,
+    serverCores: (after.server - before.server) / seconds,
+    databaseCores: (after.database - before.database) / seconds,
+    ...{ p50, p95, p99 },
     statements: each(before.counts?.statements, after.counts?.statements),
     pages: each(before.counts?.pages, after.counts?.pages),
     walBytes: each(before.wal, after.wal),
-    memoryMb: memoryMegabytes(server.pid),
+    ...watched,
+    resent,
+    // Known when the server has stopped.
+    deadlocks: 0,
     load,
     problems,
   };

@@ -1,27 +1,48 @@
-import { benchDevices, cycle, idle, readFlags, storm } from './devices.ts';
+import { benchDevices } from './devices.ts';
 import { benchEnqueue } from './enqueue.ts';
+import { benchFill } from './fill.ts';
+import { readFlags } from './flags.ts';
 import { benchGraph } from './graph.ts';
 import { benchLive } from './live.ts';
 import { benchPush } from './push.ts';
+import { bloat, cycle, idle, storm } from './scenarios.ts';
 
-// `npm run bench`: all benchmarks, or those that are named: `npm run bench push -- --enrollments 10000`.
+// `npm run bench`: the benchmarks that are named: `npm run bench idle -- --rounds=5`.
 
 const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   push: benchPush,
-  idle: (args) => benchDevices('idle', readFlags(args), idle),
-  cycle: (args) => benchDevices('cycle', readFlags(args, { devices: '500' }), cycle),
+  idle: (args) => benchDevices({ title: 'idle', bench: readFlags(args), scenario: idle }),
+  cycle: (args) =>
+    benchDevices({
+      title: 'cycle',
+      bench: readFlags(args, { devices: '500' }),
+      scenario: cycle,
+    }),
   'big-result': (args) =>
-    benchDevices(
-      'big result',
-      readFlags(args, { devices: '100', commands: '3', bytes: '500000' }),
-      cycle,
-    ),
+    benchDevices({
+      title: 'big result',
+      bench: readFlags(args, { devices: '100', commands: '3', bytes: '500000' }),
+      scenario: cycle,
+    }),
   enqueue: benchEnqueue,
   graph: benchGraph,
   live: benchLive,
   'check-in-storm': (args) =>
-    benchDevices('check-in storm', readFlags(args, { devices: '5000' }), storm, {
+    benchDevices({
+      title: 'check-in storm',
+      bench: readFlags(args, { devices: '5000' }),
+      scenario: storm,
       enrolled: false,
+    }),
+  fill: benchFill,
+  bloat: (args) =>
+    benchDevices({
+      title: 'bloat',
+      bench: readFlags(args, {
+        ...{ rounds: '2', seconds: '15', commands: '2' },
+        shapes: '1000:0,1000000:7500000,1000000:7500000:1000',
+      }),
+      scenario: bloat,
     }),
 };
 
@@ -30,13 +51,14 @@ const firstFlag = words.findIndex((word) => word.startsWith('--'));
 const named = firstFlag === -1 ? words : words.slice(0, firstFlag);
 const flags = firstFlag === -1 ? [] : words.slice(firstFlag);
 const unknown = named.filter((name) => benchmarks[name] === undefined);
-if (unknown.length > 0) {
+if (unknown.length > 0 || named.length === 0) {
   process.stderr.write(
-    `There is no benchmark ${unknown.join(', ')}. There are: ${Object.keys(benchmarks).join(', ')}.\n`,
+    `${named.length === 0 ? 'Name a benchmark' : `There is no benchmark ${unknown.join(', ')}`}. ` +
+      `There are: ${Object.keys(benchmarks).join(', ')}.\n`,
   );
   process.exitCode = 2;
 } else {
   for (const [name, run] of Object.entries(benchmarks)) {
-    if (named.length === 0 || named.includes(name)) await run(flags);
+    if (named.includes(name)) await run(flags);
   }
 }

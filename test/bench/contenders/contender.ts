@@ -1,5 +1,6 @@
 import type { BenchDatabase } from '../database.ts';
 import type { Proof } from '../load/devices.ts';
+import type { Shape } from '../shape.ts';
 
 /** How a contender is to run. */
 export interface RunOptions {
@@ -9,22 +10,33 @@ export interface RunOptions {
   readonly proof: Proof;
 }
 
+/** A device that is enrolled without having spoken. */
+export interface Adopted {
+  readonly udid: string;
+  /** SHA-256 of its certificate. */
+  readonly certificate: Buffer;
+}
+
 /** A server under load. */
 export interface Running {
   readonly pid: number;
   readonly host: string;
   readonly port: number;
+  /** Whether its database is a process below it. @default false */
+  readonly ownsDatabase?: boolean;
   /** Queues a command (an XML property list) for enrolments, by their ids: all that there are. */
   enqueue(ids: readonly string[], plist: string): Promise<void>;
-  /** Adds so many enrolments that never speak, with ids that no device has. */
-  addSilent(count: number): Promise<void>;
-  /** Adds commands that were finished long ago: `each` for each of the enrolled devices. */
-  addHistory(each: number): Promise<void>;
+  /** Gives enrolments that `fill` has made the certificates of devices. */
+  adopt(devices: readonly Adopted[]): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** A server that can be benchmarked. */
 export interface Contender {
   readonly name: string;
+  /** Those of one family have the same tables. */
+  readonly family: string;
+  /** Fills an empty database as the server itself would leave it behind, vacuumed and analysed. */
+  fill(database: BenchDatabase, shape: Shape): Promise<void>;
   start(options: RunOptions): Promise<Running>;
 }

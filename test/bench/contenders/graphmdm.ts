@@ -2,8 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { BenchDatabase } from '../database.ts';
 import { certificateHeader } from '../load/devices.ts';
+import type { Shape } from '../shape.ts';
 import type { Contender, RunOptions, Running } from './contender.ts';
+import { adoptGraphmdm, fillGraphmdm } from './fill-graphmdm.ts';
 import { enqueueByV1 } from './nanomdm.ts';
 import { freePort, startProgram } from './process.ts';
 
@@ -17,10 +20,20 @@ export const graphmdm: Contender = graphmdmBy('graph by ids', 'graphmdm');
 
 /** The same, whose `enqueue` goes by this door. */
 export function graphmdmBy(door: Door, name = `graphmdm, ${door}`): Contender {
-  return { name, start: (options) => start(door, options) };
+  return { name, family: 'graphmdm', fill, start: (options) => start(door, options) };
 }
 
-async function start(door: Door, { database, ca, proof }: RunOptions): Promise<Running> {
+async function fill(database: BenchDatabase, shape: Shape): Promise<void> {
+  // It makes its tables itself.
+  const server = await start('graph by ids', { database, ca: null, proof: 'signature' });
+  await server.stop();
+  await fillGraphmdm(database, shape);
+}
+
+async function start(
+  door: Door,
+  { database, ca, proof }: Omit<RunOptions, 'ca'> & { readonly ca: string | null },
+): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'graphmdm-bench-'));
   const port = await freePort();
   const main = fileURLToPath(new URL('../../../dist/server/main.js', import.meta.url));
@@ -31,7 +44,8 @@ async function start(door: Door, { database, ca, proof }: RunOptions): Promise<R
       process.execPath,
       ...profile,
       main,
-      ...['--listen', `127.0.0.1:${port}`, '--data-dir', folder, '--ca', ca],
+      ...['--listen', `127.0.0.1:${port}`, '--data-dir', folder],
+      ...(ca === null ? [] : ['--ca', ca]),
       ...['--database-url', database.url, '--admin-token', token],
       ...['--secret-key', Buffer.alloc(32, 7).toString('base64')],
       ...['--nanomdm-api', '--nanomdm-api-key', token],
@@ -61,31 +75,7 @@ async function start(door: Door, { database, ca, proof }: RunOptions): Promise<R
         throw new Error(`enqueueCommand answered ${answer.slice(0, 500)}`);
       }
     },
-    async addSilent(count) {
-      await database.query(
-        `insert into enrollment (id, kind, enabled, cert_hash, push_token, topic)
-         select 'silent-' || n, 'DEVICE', true, sha256(n::text::bytea), '\\x00', 'topic'
-         from generate_series(1, $1::int) n`,
-        [count],
-      );
-      await database.query('vacuum analyze enrollment');
-    },
-    async addHistory(each) {
-      await database.query(
-        `insert into command (uuid, request_type, body, body_fingerprint, targets_sha256, created_by)
-         select 'old ' || n, 'ProfileList', '<plist/>', '', '', 'bench'
-         from generate_series(1, $1::int) n`,
-        [each],
-      );
-      await database.query(
-        `insert into command_result
-           (enrollment_key, command_key, ended, status, result, queued_at, answered_at)
-         select e.key, c.key, 'ANSWERED', 'Acknowledged', '\\x00', now(), now()
-         from enrollment e, command c
-         where c.uuid like 'old %' and e.id not like 'silent-%'`,
-      );
-      await database.query('vacuum analyze');
-    },
+    adopt: (devices) => adoptGraphmdm(database, devices),
     async stop() {
       await program.stop();
       rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { certificateHeader } from '../load/devices.ts';
 import type { Contender } from './contender.ts';
+import { adoptNanomdm, fillNanomdm } from './fill-nanomdm.ts';
 import { freePort, startProgram } from './process.ts';
 
 const key = 'key-of-the-benchmark';
@@ -15,8 +16,16 @@ const idsAtOnce = 10_000;
 export function nanomdm(name: string, binary: string, schema: string): Contender {
   return {
     name,
-    async start({ database, ca, proof }) {
+    family: 'nanomdm',
+    async fill(database, shape) {
       await database.query(readFileSync(schema, 'utf8'));
+      await fillNanomdm(database, shape);
+    },
+    async start({ database, ca, proof }) {
+      const [{ is_empty: isEmpty } = { is_empty: true }] = await database.query<{
+        is_empty: boolean;
+      }>(`select to_regclass('enrollments') is null as is_empty`);
+      if (isEmpty) await database.query(readFileSync(schema, 'utf8'));
       const port = await freePort();
       const url = `http://127.0.0.1:${port}`;
       const program = await startProgram(
@@ -33,43 +42,7 @@ export function nanomdm(name: string, binary: string, schema: string): Contender
         host: '127.0.0.1',
         port,
         enqueue: (ids, plist) => enqueueByV1(url, key, ids, plist),
-        async addSilent(count) {
-          await database.query(
-            `insert into devices (id, authenticate, authenticate_at)
-             select 'silent-' || n, '<plist/>', now() from generate_series(1, $1::int) n`,
-            [count],
-          );
-          await database.query(
-            `insert into enrollments (id, device_id, type, topic, push_magic, token_hex, last_seen_at)
-             select 'silent-' || n, 'silent-' || n, 'Device', 'topic', 'magic', '00', now()
-             from generate_series(1, $1::int) n`,
-            [count],
-          );
-          await database.query(
-            `insert into cert_auth_associations (id, sha256)
-             select 'silent-' || n, encode(sha256(n::text::bytea), 'hex')
-             from generate_series(1, $1::int) n`,
-            [count],
-          );
-          await database.query('vacuum analyze');
-        },
-        async addHistory(each) {
-          await database.query(
-            `insert into commands (command_uuid, request_type, command)
-             select 'old ' || n, 'ProfileList', '<?xml?><plist/>' from generate_series(1, $1::int) n`,
-            [each],
-          );
-          const finished = `from enrollments e, commands c
-            where c.command_uuid like 'old %' and e.id not like 'silent-%'`;
-          await database.query(
-            `insert into enrollment_queue (id, command_uuid) select e.id, c.command_uuid ${finished}`,
-          );
-          await database.query(
-            `insert into command_results (id, command_uuid, status, result)
-             select e.id, c.command_uuid, 'Acknowledged', '<?xml?><plist/>' ${finished}`,
-          );
-          await database.query('vacuum analyze');
-        },
+        adopt: (devices) => adoptNanomdm(database, devices),
         stop: () => program.stop(),
       };
     },

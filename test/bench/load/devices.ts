@@ -25,13 +25,14 @@ export interface BenchDevice {
 const day = 86_400_000;
 
 /**
- * Makes devices number `first` and on. Their certificates differ, their key is one and the same: to a
+ * Makes devices number `first`, `first + step` and on. Their certificates differ, their key is one and the same: to a
  * server that is no difference, and thousands of RSA keys would take minutes.
  */
 export function makeDevices(
   authority: Authority,
   options: {
     readonly first: number;
+    readonly step: number;
     readonly count: number;
     readonly proof: Proof;
     readonly host: string;
@@ -44,7 +45,7 @@ export function makeDevices(
       : generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const issuer = readCertificate(authority.certificate);
   return Array.from({ length: options.count }, (_, at) => {
-    const udid = udidOf(options.first + at);
+    const udid = udidOf(options.first + at * options.step);
     const certificate = issueCertificate({
       subject: { commonName: udid },
       publicKey,
@@ -76,6 +77,11 @@ export function makeDevices(
 /** A UDID as devices have it, the same in every run. */
 export function udidOf(number: number): string {
   return createHash('sha256').update(`bench ${number}`).digest('hex').slice(0, 40).toUpperCase();
+}
+
+/** The same by PostgreSQL. */
+export function udidSql(number: string): string {
+  return `upper(left(encode(sha256(convert_to('bench ' || ${number}, 'UTF8')), 'hex'), 40))`;
 }
 
 /** As Apple's devices sign: SHA-1, BER, no attributes. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readAuthority } from '../../../clients/simulator/identity.ts';
 import {
   type BenchDevice,
@@ -7,7 +8,7 @@ import {
   resultMessage,
 } from './devices.ts';
 import { type Answer, type Connection, openConnection } from './http.ts';
-import type { LoadOrder, LoadOutcome, LoadTarget } from './words.ts';
+import type { LoadOrder, LoadOutcome, LoadSaid, LoadTarget } from './words.ts';
 
 // The load comes out of a process of its own, so that what it costs is not the servers', and is told
 // apart from them.
@@ -20,8 +21,9 @@ interface Prepared {
 }
 
 let prepared: Prepared | null = null;
-/** By device, then by CommandUUID. */
-let answers: readonly ReadonlyMap<string, Buffer>[] = [];
+/** Answers that devices have still to give: by device, then by CommandUUID. */
+let answers: readonly Map<string, Buffer>[] = [];
+let resent = 0;
 
 /** A device's next request after an answer, or null when it is done. */
 type Turn = (answer: Answer | null) => Buffer | null;
@@ -36,6 +38,7 @@ function work(
   const problems: string[] = [];
   const cpuBefore = process.cpuUsage();
   const started = performance.now();
+  resent = 0;
   let busy = connections.length;
 
   return new Promise((resolve) => {
@@ -52,6 +55,7 @@ function work(
         p50: at(0.5) ?? 0,
         p95: at(0.95) ?? 0,
         p99: at(0.99) ?? 0,
+        resent,
         problems: problems.slice(0, 5),
       });
     };
@@ -101,7 +105,9 @@ function prepare(target: LoadTarget): Prepared {
     target,
     devices,
     polls: devices.map(idleMessage),
-    connections: Array.from({ length: connections }, () => openConnection(host, port)),
+    connections: Array.from({ length: connections }, () =>
+      openConnection(host, port, () => (resent += 1)),
+    ),
   };
 }
 
@@ -118,13 +124,13 @@ async function enrol(parts: Prepared): Promise<LoadOutcome> {
 
 async function poll(
   parts: Prepared,
-  requests: number,
-  perSecond: number | null,
+  { requests, seconds, perSecond }: Extract<LoadOrder, { do: 'poll' }>,
 ): Promise<LoadOutcome> {
   const problems: string[] = [];
+  const end = performance.now() + (seconds ?? Number.POSITIVE_INFINITY) * 1000;
   let sent = 0;
   const next = (): Turn | null => {
-    if (sent >= requests) return null;
+    if (sent >= requests || performance.now() > end) return null;
     const request = parts.polls[sent++ % parts.polls.length] ?? null;
     return (answer) => {
       if (answer === null) return request;
@@ -147,15 +153,15 @@ function paced(perSecond: number): (start: () => void) => void {
   };
 }
 
-async function drain(parts: Prepared): Promise<LoadOutcome> {
+async function drain(parts: Prepared, mayLeave: boolean): Promise<LoadOutcome> {
   const problems: string[] = [];
   let delivered = 0;
   const turns = eachDevice(parts.devices, (at) => {
-    const left = new Map(answers[at]);
+    const left = answers[at] ?? new Map<string, Buffer>();
     return (answer) => {
       if (answer === null) return parts.polls[at] ?? null;
       if (answer.body.length === 0) {
-        if (left.size > 0) problems.push(`${left.size} commands never came`);
+        if (left.size > 0 && !mayLeave) problems.push(`${left.size} commands never came`);
         return null;
       }
       const uuid = /<key>CommandUUID<\/key>\s*<string>([^<]*)/.exec(
@@ -175,30 +181,45 @@ async function drain(parts: Prepared): Promise<LoadOutcome> {
   return { ...done, problems: [...done.problems, ...problems.slice(0, 5)], delivered };
 }
 
+function sign(devices: readonly BenchDevice[], uuids: readonly string[], bytes: number): void {
+  for (const [at, device] of devices.entries()) {
+    for (const uuid of uuids) answers[at]?.set(uuid, resultMessage(device, uuid, bytes));
+  }
+}
+
 async function obey(order: LoadOrder): Promise<LoadOutcome | null> {
   if (order.do === 'prepare') {
     for (const connection of prepared?.connections ?? []) connection.close();
     prepared = prepare(order.target);
+    answers = prepared.devices.map(() => new Map());
     return null;
   }
   if (prepared === null) throw new Error('nothing is prepared');
   switch (order.do) {
+    case 'tell certificates':
+      return null;
     case 'enrol':
       return enrol(prepared);
     case 'poll':
-      return poll(prepared, order.requests, order.perSecond);
+      return poll(prepared, order);
     case 'sign':
-      answers = prepared.devices.map(
-        (device) =>
-          new Map(order.uuids.map((uuid) => [uuid, resultMessage(device, uuid, order.bytes)])),
-      );
+      sign(prepared.devices, order.uuids, order.bytes);
       return null;
     case 'drain':
-      return drain(prepared);
+      return drain(prepared, order.mayLeave);
   }
 }
 
+function certificatesOf(order: LoadOrder): readonly string[] {
+  if (order.do !== 'tell certificates') return [];
+  const hash = (der: Buffer) => createHash('sha256').update(der).digest('hex');
+  return (prepared?.devices ?? []).map(({ certificate }) => hash(certificate));
+}
+
 process.on('message', (order: LoadOrder) => {
-  void obey(order).then((outcome) => process.send?.({ outcome }));
+  void obey(order).then((outcome) => {
+    const said: LoadSaid = { outcome, certificates: certificatesOf(order) };
+    process.send?.(said);
+  });
 });
 process.once('disconnect', () => process.exit());

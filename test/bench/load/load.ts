@@ -1,13 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { LoadOrder, LoadOutcome } from './words.ts';
+import type { LoadOrder, LoadOutcome, LoadSaid } from './words.ts';
 
 /** The load generator, in a process of its own. */
 export interface Load {
   readonly pid: number;
-  tell(order: LoadOrder): Promise<LoadOutcome | null>;
-  /** As `tell`, for what must have an outcome. */
+  tell(order: LoadOrder): Promise<LoadSaid>;
+  /** As `tell`, for what has an outcome. */
   run(order: LoadOrder): Promise<LoadOutcome>;
   stop(): void;
 }
@@ -20,19 +20,17 @@ export function startLoad(): Load {
     throw new Error('the load generator ended');
   });
   ended.catch(() => {});
-  async function tell(order: LoadOrder): Promise<LoadOutcome | null> {
+  async function tell(order: LoadOrder): Promise<LoadSaid> {
     child.send(order);
-    const [word]: { outcome: LoadOutcome | null }[] = await Promise.race([
-      once(child, 'message'),
-      ended,
-    ]);
-    return word?.outcome ?? null;
+    const [said]: LoadSaid[] = await Promise.race([once(child, 'message'), ended]);
+    if (said === undefined) throw new Error(`${order.do}: nothing was said`);
+    return said;
   }
   return {
     pid: child.pid ?? 0,
     tell,
     async run(order) {
-      const outcome = await tell(order);
+      const { outcome } = await tell(order);
       if (outcome === null) throw new Error(`${order.do} has no outcome`);
       return outcome;
     },

@@ -9,6 +9,8 @@ export interface LoadTarget {
   readonly key: 'rsa' | 'ec';
   /** Number of the first device. */
   readonly first: number;
+  /** From one device's number to the next one's. */
+  readonly step: number;
   readonly count: number;
   /** The authority's certificate and key, PEM. */
   readonly authority: { readonly certificate: string; readonly key: string };
@@ -18,14 +20,33 @@ export interface LoadTarget {
 export type LoadOrder =
   /** Devices are made, and their poll with them. */
   | { readonly do: 'prepare'; readonly target: LoadTarget }
+  /** The SHA-256 of each device's certificate is told. */
+  | { readonly do: 'tell certificates' }
   /** Each device authenticates and updates its token. */
   | { readonly do: 'enrol' }
   /** Polls that must find nothing, devices in turn; with a rate, so many a second. */
-  | { readonly do: 'poll'; readonly requests: number; readonly perSecond: number | null }
-  /** Answers to these commands are made and signed. */
+  | {
+      readonly do: 'poll';
+      readonly requests: number;
+      /** No more are begun after this time. */
+      readonly seconds: number | null;
+      readonly perSecond: number | null;
+    }
+  /** Answers to these commands are made and signed, besides those that are there. */
   | { readonly do: 'sign'; readonly uuids: readonly string[]; readonly bytes: number }
   /** Each device polls and answers until its queue is empty. */
-  | { readonly do: 'drain' };
+  | {
+      readonly do: 'drain';
+      /** Whether some commands may come later: they are still expected then. */
+      readonly mayLeave: boolean;
+    };
+
+/** What the load generator says when it has done it. */
+export interface LoadSaid {
+  readonly outcome: LoadOutcome | null;
+  /** In hexadecimal, when they were asked for. */
+  readonly certificates: readonly string[];
+}
 
 /** What came of it. */
 export interface LoadOutcome {
@@ -38,6 +59,8 @@ export interface LoadOutcome {
   readonly p99: number;
   /** Commands that devices were handed, each device's once. */
   readonly delivered: number;
+  /** Requests that were sent again: the server had closed the connection while it was idle. */
+  readonly resent: number;
   /** What went wrong, the first few. */
   readonly problems: readonly string[];
 }

@@ -1,0 +1,108 @@
+import type { Figures } from './measure.ts';
+import { ratioOf, type Series, type Spread, spreadOf } from './series.ts';
+
+type Measured = {
+  readonly [Key in keyof Figures as Figures[Key] extends number ? Key : never]: number;
+};
+type Column = keyof Measured;
+
+interface ColumnOptions {
+  readonly title: string;
+  readonly digits: number;
+  /** Left out where it is 0 everywhere. */
+  readonly rare?: boolean;
+  /** Whether ratios of it say anything. */
+  readonly compared: boolean;
+}
+
+const columns: Readonly<Partial<Record<Column, ColumnOptions>>> = {
+  seconds: { title: 'seconds', digits: 1, compared: false },
+  perSecond: { title: 'requests/s', digits: 0, compared: true },
+  serverMs: { title: 'server ms/req', digits: 3, compared: true },
+  databaseMs: { title: 'PostgreSQL ms/req', digits: 3, compared: true },
+  serverCores: { title: 'server cores', digits: 2, compared: false },
+  databaseCores: { title: 'PostgreSQL cores', digits: 2, compared: false },
+  p50: { title: 'p50 ms', digits: 1, compared: true },
+  p95: { title: 'p95 ms', digits: 1, compared: true },
+  p99: { title: 'p99 ms', digits: 1, compared: true },
+  statements: { title: 'statements/req', digits: 2, compared: true },
+  pages: { title: 'pages/req', digits: 1, compared: true },
+  walBytes: { title: 'WAL bytes/req', digits: 0, compared: true },
+  memoryMb: { title: 'memory MB', digits: 0, compared: true },
+  databaseConnections: { title: 'database connections', digits: 0, compared: false },
+  deviceConnections: { title: 'device connections', digits: 0, compared: false },
+  resent: { title: 'sent again', digits: 0, rare: true, compared: false },
+  deadlocks: { title: 'deadlocks', digits: 0, compared: false },
+  load: { title: 'load generator', digits: 2, compared: false },
+};
+
+const listed = Object.entries(columns) as readonly [Column, ColumnOptions][];
+
+type Values = Readonly<Record<string, Spread | null>>;
+
+/** What came out of a benchmark, over all rounds: what tables and charts are made of. */
+export interface Summary {
+  readonly title: string;
+  readonly rounds: number;
+  readonly rows: readonly { readonly name: string; readonly values: Values }[];
+  readonly ratios: readonly { readonly of: string; readonly to: string; readonly values: Values }[];
+  /** What makes rounds invalid. */
+  readonly problems: readonly string[];
+}
+
+/** @param pairs of series that are compared, by index */
+export function summarize(
+  title: string,
+  series: readonly Series[],
+  pairs: readonly (readonly [number, number])[],
+): Summary {
+  const valuesOf = (at: number, key: Column) => series[at]?.rounds.map((one) => one[key]) ?? [];
+  const eachColumn = (spread: (key: Column, options: ColumnOptions) => Spread | null): Values =>
+    Object.fromEntries(listed.map(([key, options]) => [key, spread(key, options)]));
+  return {
+    title,
+    rounds: Math.max(...series.map(({ rounds }) => rounds.length)),
+    rows: series.map(({ name }, at) => ({
+      name,
+      values: eachColumn((key) => spreadOf(valuesOf(at, key))),
+    })),
+    ratios: pairs.map(([of, to]) => ({
+      of: series[of]?.name ?? '',
+      to: series[to]?.name ?? '',
+      values: eachColumn((key, { compared }) =>
+        compared ? ratioOf(valuesOf(of, key), valuesOf(to, key)) : null,
+      ),
+    })),
+    problems: series.flatMap(({ name, rounds }) =>
+      rounds.flatMap(({ problems }, round) =>
+        problems.map((problem) => `${name}, round ${round + 1}: ${problem}`),
+      ),
+    ),
+  };
+}
+
+/** Medians with the least and the most, as Markdown. */
+export function markdownOf({ title, rows, ratios, problems }: Summary): string {
+  const shown = listed.filter(([key, { rare }]) =>
+    rows.some(({ values }) => (rare ? (values[key]?.most ?? 0) > 0 : values[key] != null)),
+  );
+  const cells = (values: Values, unit = '', fixed: number | null = null) =>
+    shown.map(([key, { digits }]) => textOf(values[key] ?? null, fixed ?? digits, unit));
+  const lines = [
+    ['', ...shown.map(([, { title: head }]) => head)],
+    ['---', ...shown.map(() => '---')],
+    ...rows.map(({ name, values }) => [name, ...cells(values)]),
+    ...ratios.map(({ of, to, values }) => [`${of} / ${to}`, ...cells(values, ' x', 2)]),
+  ];
+  const table = lines.map((line) => `| ${line.join(' | ')} |`).join('\n');
+  const bad = problems.map((problem) => `\n- **Invalid**: ${problem}`).join('');
+  return `## ${title}\n\n${table}\n${bad}${bad && '\n'}`;
+}
+
+function textOf(spread: Spread | null, digits: number, unit: string): string {
+  if (spread === null) return '';
+  const [middle, least, most] = [spread.middle, spread.least, spread.most].map((value) =>
+    value.toFixed(digits),
+  );
+  return least === most ? `${middle}${unit}` : `${middle}${unit} (${least}–${most})`;
+}
