@@ -1,7 +1,7 @@
 import type { DeviceFacts } from '../../store/inventory/facts.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 
-type Told = Omit<DeviceFacts, 'enrollmentKey' | 'tenantId' | 'at'>;
+type Told = Omit<DeviceFacts, 'enrollmentKey' | 'at'>;
 
 /** What a section says for the columns that enrolments are found by. */
 export function factsIn(section: string, content: Json): Told {

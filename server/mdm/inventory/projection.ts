@@ -8,7 +8,12 @@ import {
   type ProblemRow,
   writeProblems,
 } from '../../store/inventory/history.ts';
-import { lockSections, touchSections, writeSections } from '../../store/inventory/sections.ts';
+import {
+  holdTenants,
+  lockSections,
+  touchSections,
+  writeSections,
+} from '../../store/inventory/sections.ts';
 import type { Projection } from '../projection/projection.ts';
 import { partialTypes } from './asked.ts';
 import { longestAnswer } from './decoder.ts';
@@ -32,6 +37,8 @@ export function inventoryProjection(parts: Decoding & { readonly pool: Pool }): 
     async derive(events) {
       const { told, problems } = await decoded(parts, events.filter(isInventory));
       return async (client) => {
+        const about = [...problems, ...told].map(({ enrollmentKey }) => enrollmentKey);
+        await holdTenants(client, about);
         await writeProblems(client, problems);
         return write(client, told);
       };

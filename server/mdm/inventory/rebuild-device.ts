@@ -14,6 +14,7 @@ import {
   type RebuiltEnrollment,
 } from '../../store/inventory/rebuild.ts';
 import {
+  holdTenants,
   lockAllSections,
   type SectionRow,
   touchSections,
@@ -95,6 +96,7 @@ async function store(
   // A section of which no answer is kept can't be derived: what is known stays.
   const derived = new Set(folded.answers.map(({ requestType }) => requestType));
   if (derived.size === 0) return;
+  await holdTenants(client, [key]);
   const known = await lockAllSections(client, key);
   const before = known.filter(({ section }) => derived.has(section));
   const { gone, written, touched, changes, events } = replaced(before, folded.sections, now);
@@ -119,7 +121,7 @@ async function store(
 /** With what sections say that could not be derived anew. */
 function together(
   facts: FactsByOrigin,
-  { key, tenantId, ofDevice }: RebuiltEnrollment,
+  { key, ofDevice }: RebuiltEnrollment,
   rows: readonly SectionRow[],
 ): FactsByOrigin {
   let { information, others } = facts;
@@ -127,7 +129,7 @@ function together(
   for (const { section, content, answeredAt } of rows) {
     // It was JSON when it was stored.
     const said = factsIn(section, content as Json);
-    const one = { enrollmentKey: key, tenantId, at: answeredAt, ...said };
+    const one = { enrollmentKey: key, at: answeredAt, ...said };
     if (section === 'DeviceInformation') information = joined(information, one);
     else others = joined(others, one);
   }

@@ -42,21 +42,17 @@ export function replaced(
     if (is !== undefined) result.written.push(is);
     const empty = spec.kind === 'list' ? [] : {};
     const found = was === undefined ? [] : changesOf(spec, previous ?? empty, content ?? empty);
-    const { enrollmentKey, tenantId, answeredAt: at, commandKey } = told;
+    const { enrollmentKey, answeredAt: at, commandKey } = told;
     for (const change of found.slice(0, mostChanges)) {
-      result.changes.push({ enrollmentKey, tenantId, section, at, commandKey, ...change });
+      result.changes.push({ enrollmentKey, section, at, commandKey, ...change });
     }
     if (was !== undefined && found.length === 0) continue;
     const data = eventData(section, was === undefined, found);
-    result.events.push({ enrollmentKey, tenantId, commandKey, at: now, traceId: null, data });
+    result.events.push({ enrollmentKey, commandKey, at: now, traceId: null, data });
   }
   return result;
 }
 
 function sameAnswer(a: SectionRow, b: SectionRow): boolean {
-  return (
-    a.commandKey === b.commandKey &&
-    a.tenantId === b.tenantId &&
-    a.answeredAt.getTime() === b.answeredAt.getTime()
-  );
+  return a.commandKey === b.commandKey && a.answeredAt.getTime() === b.answeredAt.getTime();
 }

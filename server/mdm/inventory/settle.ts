@@ -12,7 +12,6 @@ import { sections } from './sections.ts';
 export interface Told {
   readonly enrollmentKey: bigint;
   readonly commandKey: bigint;
-  readonly tenantId: number;
   readonly ofDevice: boolean;
   readonly section: string;
   readonly content: Json;
@@ -60,10 +59,10 @@ export function settle(known: readonly SectionRow[], told: readonly Told[]): Set
     if (spec === undefined || (before && !isNewer(one, before.row))) continue;
     const content = merged(spec, before?.content, one.content, one.asked);
     const unchanged = before !== undefined && same(before.content, content);
-    const { enrollmentKey, section, tenantId, at, commandKey } = one;
+    const { enrollmentKey, section, at, commandKey } = one;
     current.set(keyOf(one), {
       content,
-      row: { enrollmentKey, section, tenantId, content, answeredAt: at, commandKey },
+      row: { enrollmentKey, section, content, answeredAt: at, commandKey },
       written: before?.written === true || !unchanged,
       touched: true,
     });
@@ -74,7 +73,7 @@ export function settle(known: readonly SectionRow[], told: readonly Told[]): Set
     // What only restless fields tell is not worth an event.
     if (before !== undefined && found.length === 0) continue;
     const data = eventData(section, before === undefined, found);
-    events.push({ enrollmentKey, tenantId, commandKey, at, traceId: one.traceId, data });
+    events.push({ enrollmentKey, commandKey, at, traceId: one.traceId, data });
   }
 
   const all = [...current.values()].filter(({ touched }) => touched);
@@ -96,12 +95,12 @@ function isNewer(one: Told, row: SectionRow): boolean {
   return at > known || (at === known && one.commandKey > row.commandKey);
 }
 
-function rowOf({ enrollmentKey, tenantId, section, at, commandKey }: Told, change: Change) {
-  return { enrollmentKey, tenantId, section, at, commandKey, ...change };
+function rowOf({ enrollmentKey, section, at, commandKey }: Told, change: Change) {
+  return { enrollmentKey, section, at, commandKey, ...change };
 }
 
 function together(known: DeviceFacts | undefined, one: Told, content: Json): DeviceFacts {
-  const { enrollmentKey, tenantId, at } = one;
+  const { enrollmentKey, at } = one;
   const latest = known !== undefined && known.at > at ? known.at : at;
-  return { ...known, enrollmentKey, tenantId, ...factsIn(one.section, content), at: latest };
+  return { ...known, enrollmentKey, ...factsIn(one.section, content), at: latest };
 }

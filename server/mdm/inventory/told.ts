@@ -24,13 +24,12 @@ export async function toldBy(
   const bytes = keyring.open(resultPlace(enrollmentId, commandUuid), result);
   const outcome = await decoder.decode({ bytes, requestType });
   if ('problem' in outcome) return outcome;
-  const { enrollmentKey, commandKey, tenantId, ofDevice, answeredAt } = answer;
+  const { enrollmentKey, commandKey, ofDevice, answeredAt } = answer;
   // The thread made it of a property list, so it is JSON.
   const content: Json = JSON.parse(outcome.content);
   return {
     enrollmentKey,
     commandKey,
-    tenantId,
     ofDevice,
     section: requestType,
     content,

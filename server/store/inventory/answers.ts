@@ -6,6 +6,7 @@ export interface StoredAnswer {
   readonly commandKey: bigint;
   readonly enrollmentId: string;
   readonly commandUuid: string;
+  /** The command's: where its body is bound to, also when the device has moved since. */
   readonly tenantId: number;
   /** Whether it is the device's own channel. */
   readonly ofDevice: boolean;
@@ -33,7 +34,7 @@ interface Row {
 }
 
 const text = `
-select r.enrollment_key, r.command_key, e.id as enrollment_id, c.uuid, e.tenant_id,
+select r.enrollment_key, r.command_key, e.id as enrollment_id, c.uuid, c.tenant_id,
   e.device_key is null as of_device, c.request_type, r.answered_at,
   case when octet_length(r.result) <= $3 then r.result end as result,
   case when c.request_type = any ($4) then c.body end as body, c.body_sealed

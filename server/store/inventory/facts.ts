@@ -3,7 +3,6 @@ import type { PoolClient } from 'pg';
 /** What an enrolment's answers say of the device, for the columns that lists are found by. */
 export interface DeviceFacts {
   readonly enrollmentKey: bigint;
-  readonly tenantId: number;
   readonly at: Date;
   /** Columns of `enrollment`; absent: not told this time. */
   readonly deviceName?: string;
@@ -71,16 +70,18 @@ where e.key = f.key and (e.authenticated_at is null or e.authenticated_at <= f.a
     e.product_name, e.imei, e.meid, e.serial_number)`;
 
 const columns = inventoryFacts.map(([, column]) => column);
-const casts = inventoryFacts.map(([, , type], index) => `$${index + 4}::${type}[]`);
+const casts = inventoryFacts.map(([, , type], index) => `$${index + 3}::${type}[]`);
 
 // Each column comes from one section, whose newest answer was judged before: another section's answer,
 // by the clock of another process, says nothing about it.
 const inventoryText = `
 insert into device_inventory as i (enrollment_key, tenant_id, updated_at, ${columns.join(', ')})
-select * from unnest($1::bigint[], $2::int[], $3::timestamptz[], ${casts.join(', ')})
-  as f (enrollment_key, tenant_id, updated_at, ${columns.join(', ')})
-order by enrollment_key
-on conflict (enrollment_key) do update set tenant_id = excluded.tenant_id,
+select e.key, e.tenant_id, f.updated_at, ${columns.map((name) => `f.${name}`).join(', ')}
+from unnest($1::bigint[], $2::timestamptz[], ${casts.join(', ')})
+  as f (enrollment_key, updated_at, ${columns.join(', ')})
+join enrollment e on e.key = f.enrollment_key
+order by e.key
+on conflict (enrollment_key) do update set
   updated_at = greatest(excluded.updated_at, i.updated_at),
   ${columns.map((name) => `${name} = coalesce(excluded.${name}, i.${name})`).join(',\n  ')}`;
 
@@ -98,7 +99,6 @@ export async function writeFacts(client: PoolClient, facts: readonly DeviceFacts
     text: inventoryText,
     values: [
       keys,
-      ordered.map(({ tenantId }) => tenantId),
       ats,
       ...inventoryFacts.map(([name]) => ordered.map((fact) => fact[name] ?? null)),
     ],

@@ -4,7 +4,6 @@ import type { EventData } from '../../model/events.ts';
 /** A line of the history of what enrolments are like. */
 export interface ChangeRow {
   readonly enrollmentKey: bigint;
-  readonly tenantId: number;
   readonly section: string;
   readonly field: string;
   /** JSON. */
@@ -22,14 +21,14 @@ export async function appendChanges(client: PoolClient, rows: readonly ChangeRow
     text: `
 insert into inventory_change
   (enrollment_key, tenant_id, section, field, previous, current, at, command_key)
-select enrollment_key, tenant_id, section, field, previous::jsonb, current::jsonb, at, command_key
-from unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[],
-    $7::timestamptz[], $8::bigint[]) with ordinality
-  as new (enrollment_key, tenant_id, section, field, previous, current, at, command_key, n)
+select e.key, e.tenant_id, section, field, previous::jsonb, current::jsonb, at, command_key
+from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+    $7::bigint[]) with ordinality
+  as new (enrollment_key, section, field, previous, current, at, command_key, n)
+join enrollment e on e.key = new.enrollment_key
 order by n`,
     values: [
       rows.map(({ enrollmentKey }) => enrollmentKey),
-      rows.map(({ tenantId }) => tenantId),
       rows.map(({ section }) => section),
       rows.map(({ field }) => field),
       rows.map(({ previous }) => jsonOrNull(previous)),
@@ -43,7 +42,6 @@ order by n`,
 /** An event that something about an enrolment has changed. */
 export interface InventoryEvent {
   readonly enrollmentKey: bigint;
-  readonly tenantId: number;
   readonly commandKey: bigint;
   readonly at: Date;
   readonly traceId: string | null;
@@ -60,12 +58,12 @@ export async function appendInventoryEvents(
     name: 'append-inventory-events',
     text: `
 insert into event (type, tenant_id, at, trace_id, enrollment_key, command_key, data)
-select 'InventoryChanged', tenant_id, at, trace_id, enrollment_key, command_key, data::jsonb
-from unnest($1::int[], $2::timestamptz[], $3::text[], $4::bigint[], $5::bigint[], $6::text[])
-  with ordinality as new (tenant_id, at, trace_id, enrollment_key, command_key, data, n)
+select 'InventoryChanged', e.tenant_id, at, trace_id, e.key, command_key, data::jsonb
+from unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::bigint[], $5::text[])
+  with ordinality as new (at, trace_id, enrollment_key, command_key, data, n)
+join enrollment e on e.key = new.enrollment_key
 order by n`,
     values: [
-      events.map(({ tenantId }) => tenantId),
       events.map(({ at }) => at),
       events.map(({ traceId }) => traceId),
       events.map(({ enrollmentKey }) => enrollmentKey),
@@ -79,7 +77,6 @@ order by n`,
 export interface ProblemRow {
   readonly enrollmentKey: bigint;
   readonly commandKey: bigint;
-  readonly tenantId: number;
   readonly reason: string;
 }
 
@@ -93,12 +90,13 @@ export async function writeProblems(
     name: 'write-inventory-problems',
     text: `
 insert into inventory_problem (enrollment_key, command_key, tenant_id, reason)
-select * from unnest($1::bigint[], $2::bigint[], $3::int[], $4::text[])
+select e.key, new.command_key, e.tenant_id, new.reason
+from unnest($1::bigint[], $2::bigint[], $3::text[]) as new (enrollment_key, command_key, reason)
+join enrollment e on e.key = new.enrollment_key
 on conflict (enrollment_key, command_key) do update set reason = excluded.reason, at = now()`,
     values: [
       rows.map(({ enrollmentKey }) => enrollmentKey),
       rows.map(({ commandKey }) => commandKey),
-      rows.map(({ tenantId }) => tenantId),
       rows.map(({ reason }) => reason),
     ],
   });

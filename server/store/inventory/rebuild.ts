@@ -22,7 +22,6 @@ export async function countRebuilt(
 export interface RebuiltEnrollment {
   readonly key: bigint;
   readonly id: string;
-  readonly tenantId: TenantId;
   /** Whether it is the device's own channel. */
   readonly ofDevice: boolean;
 }
@@ -38,17 +37,15 @@ export async function nextRebuilt(
   const result = await pool.query<{
     key: string;
     id: string;
-    tenant_id: number;
     of_device: boolean;
   }>(
-    `select e.key, e.id, e.tenant_id, e.device_key is null as of_device from enrollment e
+    `select e.key, e.id, e.device_key is null as of_device from enrollment e
      where e.key > $1::bigint and (${condition.sql}) order by e.key limit $2`,
     [after, limit, ...condition.values],
   );
   return result.rows.map((row) => ({
     key: BigInt(row.key),
     id: row.id,
-    tenantId: row.tenant_id,
     ofDevice: row.of_device,
   }));
 }

@@ -4,11 +4,25 @@ import type { PoolClient } from 'pg';
 export interface SectionRow {
   readonly enrollmentKey: bigint;
   readonly section: string;
-  readonly tenantId: number;
   /** JSON. */
   readonly content: unknown;
   readonly answeredAt: Date;
   readonly commandKey: bigint;
+}
+
+/**
+ * Keeps enrolments from being moved to another tenant until the transaction ends: all that is stored of
+ * an enrolment carries the tenant that it has. Call it before anything is written.
+ */
+export async function holdTenants(
+  client: PoolClient,
+  enrollmentKeys: readonly bigint[],
+): Promise<void> {
+  await client.query({
+    name: 'hold-tenants',
+    text: `select 1 from enrollment where key = any ($1::bigint[]) order by key for key share`,
+    values: [enrollmentKeys],
+  });
 }
 
 type SectionKey = Pick<SectionRow, 'enrollmentKey' | 'section'>;
@@ -47,7 +61,6 @@ export async function lockAllSections(
 interface StoredSection {
   readonly enrollment_key: string;
   readonly section: string;
-  readonly tenant_id: number;
   readonly content: unknown;
   readonly answered_at: Date;
   readonly command_key: string;
@@ -57,7 +70,6 @@ function sectionRow(row: StoredSection): SectionRow {
   return {
     enrollmentKey: BigInt(row.enrollment_key),
     section: row.section,
-    tenantId: row.tenant_id,
     content: row.content,
     answeredAt: row.answered_at,
     commandKey: BigInt(row.command_key),
@@ -78,18 +90,18 @@ export async function writeSections(
     text: `
 insert into inventory_section
   (enrollment_key, section, tenant_id, content, answered_at, command_key)
-select enrollment_key, section, tenant_id, content::jsonb, answered_at, command_key
-from unnest($1::bigint[], $2::text[], $3::int[], $4::text[], $5::timestamptz[], $6::bigint[])
-  as new (enrollment_key, section, tenant_id, content, answered_at, command_key)
-order by enrollment_key, section
+select e.key, new.section, e.tenant_id, new.content::jsonb, new.answered_at, new.command_key
+from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
+  as new (enrollment_key, section, content, answered_at, command_key)
+join enrollment e on e.key = new.enrollment_key
+order by e.key, new.section
 on conflict (enrollment_key, section) do update
   set content = excluded.content, answered_at = excluded.answered_at,
-    command_key = excluded.command_key, tenant_id = excluded.tenant_id
+    command_key = excluded.command_key
   where inventory_section.answered_at <= excluded.answered_at`,
     values: [
       rows.map(({ enrollmentKey }) => enrollmentKey),
       rows.map(({ section }) => section),
-      rows.map(({ tenantId }) => tenantId),
       rows.map(({ content }) => JSON.stringify(content)),
       rows.map(({ answeredAt }) => answeredAt),
       rows.map(({ commandKey }) => commandKey),
@@ -107,14 +119,13 @@ export async function touchSections(
     name: 'touch-sections',
     text: `
 update inventory_section s
-set answered_at = new.answered_at, command_key = new.command_key, tenant_id = new.tenant_id
-from unnest($1::bigint[], $2::text[], $3::int[], $4::timestamptz[], $5::bigint[])
-  as new (enrollment_key, section, tenant_id, answered_at, command_key)
+set answered_at = new.answered_at, command_key = new.command_key
+from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::bigint[])
+  as new (enrollment_key, section, answered_at, command_key)
 where s.enrollment_key = new.enrollment_key and s.section = new.section`,
     values: [
       rows.map(({ enrollmentKey }) => enrollmentKey),
       rows.map(({ section }) => section),
-      rows.map(({ tenantId }) => tenantId),
       rows.map(({ answeredAt }) => answeredAt),
       rows.map(({ commandKey }) => commandKey),
     ],
