@@ -2,8 +2,9 @@ import type { MoveAnswer } from '../server/mdm/access/move-enrollments.ts';
 import type { TenantAnswer } from '../server/mdm/access/tenants.ts';
 import { builder } from './builder.ts';
 import { DeviceEnrollment } from './enrollment.ts';
-import { mutationErrors } from './errors.ts';
+import { mutationErrors, targetErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
+import { Job } from './job.ts';
 import { ofTenant } from './load.ts';
 import { linkTenant, Tenant, tenantIdOf } from './tenant.ts';
 import { TargetsInput, targetsOf } from './targets.ts';
@@ -89,10 +90,25 @@ const MovePayload = builder.objectRef<MoveAnswer>('MoveEnrollmentsPayload').impl
   description: 'What was moved, or with `validateOnly` what would be.',
   fields: (t) => ({
     movedCount: t.exposeInt('movedCount', {
-      description: "How many devices. Their users' channels go with them and are not counted.",
+      description:
+        'How many devices; with a `job`, how many it has before it. Their users’ channels go with them ' +
+        'and are not counted.',
     }),
     endedCount: t.exposeInt('endedCount', {
-      description: 'How many waiting commands ended by it, with the reason `MOVED`.',
+      description:
+        'How many waiting commands ended by it, with the reason `MOVED`; those that a `job` ends are ' +
+        'not counted.',
+    }),
+    job: t.prismaField({
+      type: Job,
+      nullable: true,
+      description:
+        'The job that moves them, for more than 500 devices: follow it by `jobProgress`. Null when they ' +
+        'are moved already, and for a token without jobs:read.',
+      resolve: (query, { jobId }, _args, { prisma, viewer }) =>
+        jobId === null || !viewer.scopes.has('jobs:read')
+          ? null
+          : prisma.job.findFirst({ ...query, where: { id: jobId, ...ofTenant(viewer) } }),
     }),
     sample: t.prismaField({
       type: [DeviceEnrollment],
@@ -139,10 +155,10 @@ builder.mutationField('moveEnrollments', (t) =>
     type: MovePayload,
     description:
       "Moves devices, with their users' channels, to another tenant. What waits for them ends. Needs a " +
-      'token that belongs to no tenant.',
+      'token that belongs to no tenant. More than 500 are moved by a job, each whole at its time.',
     authScopes: writers,
     errors: {
-      types: mutationErrors,
+      types: targetErrors,
       union: { name: 'MoveEnrollmentsResult', description: 'The outcomes of `moveEnrollments`.' },
     },
     args: { input: t.arg({ type: MoveInput, required: true, description: 'Which, and whereto.' }) },

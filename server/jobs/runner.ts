@@ -3,8 +3,15 @@ import type { Pool } from 'pg';
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import { withTraceId, newTraceId } from '../model/trace.ts';
-import { type ClaimedJob, claimJob, JobTakenOver, keepJobs, leaveJob } from '../store/jobs/jobs.ts';
-import { isUnavailable, sqlState } from '../store/unavailable.ts';
+import {
+  type ClaimedJob,
+  claimJob,
+  JobFailed,
+  JobTakenOver,
+  keepJobs,
+  leaveJob,
+} from '../store/jobs/jobs.ts';
+import { mayPass } from '../store/unavailable.ts';
 
 /** A job while it runs here. */
 export interface RunningJob extends ClaimedJob {
@@ -122,12 +129,12 @@ export function startJobs(
       await leaveJob(pool, id, holder, signal.aborted ? 'QUEUED' : 'SUCCEEDED');
     } catch (error) {
       if (error instanceof JobTakenOver) return log.warn({ job: id, kind }, error.message);
-      log.error({ err: error, job: id, kind }, 'job failed');
+      if (error instanceof JobFailed) log.warn({ job: id, kind, code: error.code }, error.message);
+      else log.error({ err: error, job: id, kind }, 'job failed');
       // What was only bad luck (the database is away, a time-out, a deadlock) is left to the lease: it
       // ends by itself, and the job goes on from its cursor.
-      if (!isUnavailable(error) && !wasBadLuck(error)) {
-        const message = 'An internal error ended the job; the log has it by the job’s id.';
-        await leaveJob(pool, id, holder, 'FAILED', message).catch((failure: unknown) =>
+      if (!mayPass(error)) {
+        await leaveJob(pool, id, holder, 'FAILED', whyOf(error)).catch((failure: unknown) =>
           log.error({ err: failure, job: id }, 'the end of a job could not be stored'),
         );
       }
@@ -148,7 +155,9 @@ export function startJobs(
   };
 }
 
-/** 57014 a statement took too long, 55P03 a lock did, 40P01 and 40001 it lost against others. */
-function wasBadLuck(error: unknown): boolean {
-  return ['57014', '55P03', '40P01', '40001'].includes(sqlState(error) ?? '');
+/** What is shown of an error that ended a job: nothing of one that nobody has foreseen. */
+function whyOf(error: unknown): { readonly message: string; readonly code?: string } {
+  return error instanceof JobFailed
+    ? { code: error.code, message: error.message }
+    : { message: 'An internal error ended the job; the log has it by the job’s id.' };
 }

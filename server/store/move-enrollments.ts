@@ -29,59 +29,73 @@ export async function previewMove(
   return { count: row?.count ?? 0, sample: row?.sample ?? [] };
 }
 
-interface Movable {
-  readonly key: string;
-  readonly id: string;
+/** Which of the devices that targets mean: behind a key, and how many at most (null: all). */
+export interface MoveBounds {
+  readonly after: string;
+  readonly limit: number | null;
 }
 
 /**
- * Locks the devices that are to be moved, then their users' channels, each in key order, and then the
- * tenants that they leave: every command on its way to them is in their queues afterwards.
- * @returns `found`: how many devices the targets name, those that are there already among them
+ * Locks the next devices that are to be moved, then their users' channels, each in key order, and then
+ * the tenants that they leave: every command on its way to them is in their queues afterwards.
  */
 export async function lockMovable(
   client: PoolClient,
   targets: Targets,
   to: TenantId,
+  { after, limit }: MoveBounds,
 ): Promise<{
-  readonly found: number;
-  readonly devices: readonly Movable[];
+  /** Their keys, in order. */
+  readonly devices: readonly string[];
   /** Keys of the devices and of their users' channels. */
   readonly channels: readonly string[];
 }> {
-  const { sql, values } = devicesMeant(targets, 1);
-  const result = await client.query<Movable & { readonly tenant_id: number }>(
-    `select e.key, e.id, e.tenant_id from enrollment e where ${sql} order by e.key for update`,
-    values,
+  const { sql, values } = devicesMeant(targets, 4);
+  const result = await client.query<{ key: string; tenant_id: number }>(
+    `select e.key, e.tenant_id from enrollment e
+     where (${sql}) and e.tenant_id <> $1 and e.key > $2::bigint
+     order by e.key limit $3::int for update`,
+    [to, after, limit, ...values],
   );
-  const devices = result.rows.filter((row) => row.tenant_id !== to);
-  const keys = devices.map(({ key }) => key);
+  const devices = result.rows.map(({ key }) => key);
   const users = await client.query<{ key: string }>(
     `select key from enrollment where device_key = any($1::bigint[]) order by key for update`,
-    [keys],
+    [devices],
   );
   await client.query('select id from tenant where id = any($1::int[]) order by id for update', [
-    [...new Set(devices.map((row) => row.tenant_id))],
+    [...new Set(result.rows.map((row) => row.tenant_id))],
   ]);
-  return {
-    found: result.rows.length,
-    devices: devices.map(({ key, id }) => ({ key, id })),
-    channels: [...keys, ...users.rows.map(({ key }) => key)],
-  };
+  return { devices, channels: [...devices, ...users.rows.map(({ key }) => key)] };
 }
 
+/** Whether targets name a device, wherever it is. */
+export async function someDevice(client: PoolClient, targets: Targets): Promise<boolean> {
+  const { sql, values } = devicesMeant(targets, 1);
+  const result = await client.query(`select 1 from enrollment e where ${sql} limit 1`, values);
+  return result.rows.length > 0;
+}
+
+/** What carries the tenant of the enrolment that it belongs to, and no command's. */
+const carriers = [
+  'enrollment_tag',
+  'inventory_section',
+  'device_inventory',
+  'inventory_change',
+  'inventory_problem',
+] as const;
+
 /**
- * Gives devices and channels that are locked to a tenant, with what was issued to them. Each device's
- * event is told twice: in the tenant that it leaves, and in the one that it comes to.
+ * Gives devices and channels that are locked to a tenant, with all that carries it and what was issued
+ * to them. Each device's event is told twice: in the tenant that it leaves, and in the one that it comes
+ * to.
  */
 export async function moveDevices(
   client: PoolClient,
-  devices: readonly Movable[],
+  devices: readonly string[],
   channels: readonly string[],
   to: TenantId,
   by: { readonly actor: string; readonly at: Date; readonly traceId: string },
 ): Promise<void> {
-  const keys = devices.map(({ key }) => key);
   await client.query(
     `insert into event (type, tenant_id, at, trace_id, actor, enrollment_key, data)
      select 'EnrollmentMoved', side.tenant_id, $3, $4, $5, e.key,
@@ -89,24 +103,27 @@ export async function moveDevices(
      from enrollment e
      cross join lateral (values (e.tenant_id, false), ($2::int, true)) as side (tenant_id, arrived)
      where e.key = any($1::bigint[]) order by e.key, side.arrived`,
-    [keys, to, by.at, by.traceId, by.actor],
+    [devices, to, by.at, by.traceId, by.actor],
   );
   await client.query('update enrollment set tenant_id = $2 where key = any($1::bigint[])', [
     channels,
     to,
   ]);
-  await client.query(
-    'update enrollment_tag set tenant_id = $2 where enrollment_key = any($1::bigint[])',
-    [channels, to],
-  );
+  for (const table of carriers) {
+    await client.query(
+      `update ${table} set tenant_id = $2
+       where enrollment_key = any($1::bigint[]) and tenant_id <> $2`,
+      [channels, to],
+    );
+  }
   await client.query(
     `update issued_certificate i set tenant_id = $2 from device_certificate c
      where c.device_key = any($1::bigint[]) and i.sha256 = c.sha256`,
-    [keys, to],
+    [devices, to],
   );
   // Challenges of renewals under way.
   await client.query(
     'update enrollment_invitation set tenant_id = $2 where enrollment_key = any($1::bigint[])',
-    [keys, to],
+    [devices, to],
   );
 }

@@ -48,6 +48,22 @@ export function isUnavailable(error: unknown): boolean {
   return error.cause !== undefined && isUnavailable(error.cause);
 }
 
+/**
+ * PostgreSQL's, for work that is sound in itself: resources ran out (class 53), somebody else went first
+ * (serialization, deadlock), the system failed (class 58).
+ */
+const passing = /^(53...|40001|40P01|57P0.|58...)$/;
+
+/** A statement or a lock took longer than it may: the database is busy, or the statement is heavy. */
+export function tookTooLong(error: unknown): boolean {
+  return ['57014', '55P03'].includes(sqlState(error) ?? '');
+}
+
+/** Whether an error lies in the database's moment, not in what was asked of it: it passes by itself. */
+export function mayPass(error: unknown): boolean {
+  return isUnavailable(error) || tookTooLong(error) || passing.test(sqlState(error) ?? '');
+}
+
 function codeOf(error: unknown): string | null {
   const code = error instanceof Error && 'code' in error ? error.code : null;
   return typeof code === 'string' ? code : null;

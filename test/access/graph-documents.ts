@@ -194,6 +194,11 @@ export const moveEnrollments = graphql(`
       ... on MoveEnrollmentsPayload {
         movedCount
         endedCount
+        job {
+          jobId
+          total
+        }
+        cursor
         validateOnly
         replayed
         sample {

@@ -1,16 +1,20 @@
+import { randomUUID } from 'node:crypto';
+import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { ConflictError, NotFoundError, ValidationError } from '../../model/errors.ts';
 import type { Targets } from '../../model/targets.ts';
-import { currentTraceId, newTraceId } from '../../model/trace.ts';
+import { currentTraceId } from '../../model/trace.ts';
 import type { TenantId, Viewer } from '../../model/viewer.ts';
 import { appendAudit } from '../../store/audit.ts';
-import { lockMovable, moveDevices, previewMove } from '../../store/move-enrollments.ts';
-import { endQueues } from '../../store/queue/end-entries.ts';
+import { insertJob } from '../../store/jobs/jobs.ts';
+import { previewMove, someDevice } from '../../store/move-enrollments.ts';
 import { tenantExists } from '../../store/tenants.ts';
-import { withTransaction } from '../../store/transaction.ts';
+import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
 import { canonicalTargets } from '../queue/enqueue-targets.ts';
+import { type MoveJobInput, moveJobKind } from './move-input.ts';
+import { movePage, movePageSize } from './move-page.ts';
 import { demandAllTenants, unknownTenant } from './tenants.ts';
 
 export interface MoveInput {
@@ -23,11 +27,14 @@ export interface MoveInput {
 }
 
 export interface MoveAnswer {
-  /** Devices; their users' channels go with them. */
+  /** Devices; their users' channels go with them. With a job: how many it has before it. */
   readonly movedCount: number;
   /** Their ids, at most 100. */
   readonly sample: readonly string[];
+  /** Commands that have ended by it; those that a job ends are not counted. */
   readonly endedCount: number;
+  /** The job that moves them, when they are many. */
+  readonly jobId: string | null;
   readonly validateOnly: boolean;
   readonly cursor: string;
   readonly replayed: boolean;
@@ -37,13 +44,16 @@ const stored = z.object({
   movedCount: z.number(),
   sample: z.array(z.string()),
   endedCount: z.number(),
+  jobId: z.string().nullable(),
   cursor: z.string(),
 });
 
+type Outcome = Omit<z.infer<typeof stored>, 'cursor'>;
+
 /**
- * Moves devices, with their users' channels, to another tenant. A command reaches one tenant only, so
- * what waits for them ends, with the reason `MOVED`; what had been answered stays with the command, out
- * of the new tenant's sight. Devices that are there already stay as they are.
+ * Moves devices, with their users' channels, to another tenant: few at once, many by a job. A command
+ * reaches one tenant only, so what waits for them ends, with the reason `MOVED`; what had been answered
+ * stays with the command, out of the new tenant's sight. Devices that are there already stay as they are.
  * @throws {ForbiddenError} the caller belongs to one tenant
  * @throws {NotFoundError} no such tenant, or none of the ids is a device
  * @throws {ConflictError} more devices than expected
@@ -56,16 +66,7 @@ export async function moveEnrollments(
 ): Promise<MoveAnswer> {
   demandAllTenants(viewer);
   const { targets, toTenant, validateOnly, expectedCount } = input;
-  const cursor = await ctx.currentCursor();
-  if (validateOnly) {
-    return withTransaction(ctx.graph, async (client) => {
-      const to = await demandTenant(client, toTenant);
-      const { count, sample } = await previewMove(client, targets, to);
-      const answer = { movedCount: count, sample, endedCount: 0, cursor };
-      return { ...answer, validateOnly, replayed: false };
-    });
-  }
-  if (!('ids' in targets) && expectedCount === null) {
+  if (!validateOnly && !('ids' in targets) && expectedCount === null) {
     throw new ValidationError(
       'EXPECTED_COUNT_REQUIRED',
       'To move what a filter finds, or all, ask with validateOnly first and pass the movedCount it ' +
@@ -73,53 +74,99 @@ export async function moveEnrollments(
       ['input', 'expectedCount'],
     );
   }
-  const at = ctx.clock.now();
-  const done = await withTransaction(ctx.graph, (client) =>
+  const cursor = await ctx.currentCursor();
+  const done = await boundedTransaction(ctx.graph, ['input', 'targets'], (client) =>
     once(
       client,
       {
         viewer,
         mutation: 'moveEnrollments',
-        key: input.idempotencyKey,
+        key: validateOnly ? null : input.idempotencyKey,
         input: { targets: canonicalTargets(targets), toTenant, expectedCount },
       },
-      async () => {
-        const to = await demandTenant(client, toTenant);
-        const { found, devices, channels } = await lockMovable(client, targets, to);
-        if ('ids' in targets && found === 0) {
-          throw new NotFoundError('UNKNOWN_ENROLLMENT', 'None of these is a device.', [
-            'input',
-            'targets',
-            'ids',
-          ]);
-        }
-        if (expectedCount !== null && devices.length > expectedCount) {
-          throw new ConflictError(
-            'MORE_THAN_EXPECTED',
-            `${devices.length} devices would be moved, more than the ${expectedCount} expected.`,
-            ['input', 'expectedCount'],
-          );
-        }
-        const traceId = currentTraceId() ?? newTraceId();
-        const endedCount = await endQueues(client, channels, 'MOVED', at, traceId);
-        await moveDevices(client, devices, channels, to, { actor: viewer.actor, at, traceId });
-        const movedCount = devices.length;
-        const details = { toTenant: to, movedCount, endedCount };
-        await appendAudit(client, viewer, 'moveEnrollments', traceId, details);
-        const sample = devices.slice(0, 100).map(({ id }) => id);
-        return { movedCount, sample, endedCount, cursor };
-      },
+      async () => ({ ...(await move(ctx, client, viewer, input)), cursor }),
       (kept) => stored.parse(kept),
     ),
   );
   ctx.committed();
+  ctx.kickJobs();
   return { ...done.answer, validateOnly, replayed: done.replayed };
 }
 
-async function demandTenant(
-  client: Parameters<typeof tenantExists>[0],
-  tenant: TenantId | null,
-): Promise<TenantId> {
+async function move(
+  ctx: MdmContext,
+  client: PoolClient,
+  viewer: Viewer,
+  { targets, toTenant, validateOnly, expectedCount }: MoveInput,
+): Promise<Outcome> {
+  const to = await demandTenant(client, toTenant);
+  const { count, sample } = await previewMove(client, targets, to);
+  const meant = { sample: [...sample], endedCount: 0, jobId: null, movedCount: count };
+  if (validateOnly) return meant;
+  if (count === 0) await demandDevice(client, targets);
+  demandNoMoreDevices(expectedCount, count);
+  const work: MoveJobInput = { targets, to, expectedCount, actor: viewer.actor };
+  const outcome =
+    count > movePageSize
+      ? { ...meant, jobId: await beginJob(client, viewer, work, count) }
+      : { ...meant, ...(await moveAtOnce(ctx, client, work)) };
+  const { movedCount, endedCount, jobId } = outcome;
+  await appendAudit(client, viewer, 'moveEnrollments', currentTraceId() ?? null, {
+    ...{ toTenant: to, movedCount, endedCount },
+    ...(jobId !== null && { jobId }),
+  });
+  return outcome;
+}
+
+async function moveAtOnce(
+  ctx: MdmContext,
+  client: PoolClient,
+  work: MoveJobInput,
+): Promise<Pick<Outcome, 'movedCount' | 'endedCount'>> {
+  const bounds = { after: '0', limit: movePageSize };
+  const { count, endedCount } = await movePage(client, work, bounds, ctx.clock.now());
+  // Others may have come to be meant since they were counted.
+  demandNoMoreDevices(work.expectedCount, count);
+  return { movedCount: count, endedCount };
+}
+
+async function beginJob(
+  client: PoolClient,
+  { actor, tenant }: Viewer,
+  input: MoveJobInput,
+  total: number,
+): Promise<string> {
+  const id = randomUUID();
+  await insertJob(client, {
+    id,
+    tenantId: tenant,
+    kind: moveJobKind,
+    input,
+    total,
+    createdBy: actor,
+  });
+  return id;
+}
+
+function demandNoMoreDevices(expected: number | null, count: number): void {
+  if (expected === null || count <= expected) return;
+  throw new ConflictError(
+    'MORE_THAN_EXPECTED',
+    `${count} devices would be moved, more than the ${expected} expected.`,
+    ['input', 'expectedCount'],
+  );
+}
+
+async function demandDevice(client: PoolClient, targets: Targets): Promise<void> {
+  if (!('ids' in targets) || (await someDevice(client, targets))) return;
+  throw new NotFoundError('UNKNOWN_ENROLLMENT', 'None of these is a device.', [
+    'input',
+    'targets',
+    'ids',
+  ]);
+}
+
+async function demandTenant(client: PoolClient, tenant: TenantId | null): Promise<TenantId> {
   if (tenant !== null && (await tenantExists(client, tenant))) return tenant;
   throw unknownTenant(['input', 'toTenantId']);
 }

@@ -13,6 +13,8 @@ export interface ClaimedJob {
   readonly input: unknown;
   /** JSON: where it goes on; null at its beginning. */
   readonly cursor: unknown;
+  /** How many of its subjects are done. */
+  readonly done: number;
   readonly createdBy: string;
   /** When it first ran, by the database's time: after the transaction that made it had committed. */
   readonly startedAt: Date;
@@ -71,6 +73,7 @@ export async function claimJob(
     kind: string;
     input: unknown;
     cursor: unknown;
+    done: number;
     created_by: string;
     started_at: Date;
   }>({
@@ -86,7 +89,7 @@ with next as materialized (
 update job set state = 'RUNNING', holder = $1, lease_until = now() + make_interval(secs => $3),
   started_at = coalesce(started_at, now())
 from next where job.id = next.id
-returning job.id, tenant_id, kind, input, cursor, created_by, started_at`,
+returning job.id, tenant_id, kind, input, cursor, done, created_by, started_at`,
     values: [holder, kinds, seconds],
   });
   const row = result.rows[0];
@@ -98,6 +101,7 @@ returning job.id, tenant_id, kind, input, cursor, created_by, started_at`,
         kind: row.kind,
         input: row.input,
         cursor: row.cursor,
+        done: row.done,
         createdBy: row.created_by,
         startedAt: row.started_at,
       };
@@ -147,6 +151,19 @@ export class JobTakenOver extends Error {
   override readonly name = 'JobTakenOver';
 }
 
+/** A job cannot go on, for a reason that whoever asked for it can understand. */
+export class JobFailed extends Error {
+  override readonly name = 'JobFailed';
+  /** For programs: a stable word in capitals. */
+  readonly code: string;
+
+  /** @param message what is wrong and what to do; it is shown */
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /**
  * Stores a job's progress and appends its event, in the caller's transaction. What is done is done, also
  * when the job was paused or cancelled meanwhile.
@@ -184,13 +201,14 @@ select state from saved`,
 /**
  * Ends a job, or puts it back, and appends its event. Nothing happens unless it still runs here. The
  * total of one that has come to its end is what it has met: subjects come and go while it works.
+ * @param why is kept as the job's message, and with a code among its errors
  */
 export async function leaveJob(
   pool: Pool,
   id: string,
   holder: string,
   state: 'SUCCEEDED' | 'FAILED' | 'QUEUED',
-  message: string | null = null,
+  why: { readonly message: string; readonly code?: string } | null = null,
 ): Promise<void> {
   await pool.query({
     name: 'leave-job',
@@ -201,10 +219,13 @@ with left_job as (
     total = case when $3 = 'SUCCEEDED' and total is not null then done + failed else total end
   where id = $1 and holder = $2 and state = 'RUNNING'
   returning *
+), listed as (
+  insert into job_error (job_id, code, message)
+  select id, $5, $4 from left_job where $5::text is not null
 )
 insert into event (type, tenant_id, job_id, data)
 select 'JobProgressed', coalesce(tenant_id, ${noTenant}), id, ${told} from left_job`,
-    values: [id, holder, state, message],
+    values: [id, holder, state, why?.message ?? null, why?.code ?? null],
   });
 }
 
