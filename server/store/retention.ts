@@ -31,6 +31,18 @@ select count(*)::int as deleted from gone`,
   return result.rows[0]?.deleted ?? 0;
 }
 
+/** Forgets that projections passed over events that are no longer kept, a page at a time. */
+export async function deleteOldProjectionFailures(pool: Pool): Promise<number> {
+  const result = await pool.query(
+    `
+delete from projection_failure where (projection, event_id) in (
+  select f.projection, f.event_id from projection_failure f, event_stream s
+  where f.event_seq < s.oldest_seq limit ${page}
+)`,
+  );
+  return result.rowCount ?? 0;
+}
+
 /** Deletes finished commands' targets beyond their age, a page at a time. */
 export async function deleteOldHistory(pool: Pool, seconds: number): Promise<number> {
   const result = await pool.query(

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { Projection } from '../../server/mdm/projection/projection.ts';
 import { type Projector, startProjector } from '../../server/mdm/projection/projector.ts';
 import type { NumberedEvent } from '../../server/model/events.ts';
@@ -24,6 +24,11 @@ export async function derivedBy(pool: Pool, projection: string): Promise<bigint[
   return rows.map(({ event_id }) => BigInt(event_id));
 }
 
+/** What else is done in the transaction that stores. */
+export interface Storing {
+  readonly first?: (client: PoolClient, events: readonly NumberedEvent[]) => Promise<unknown>;
+}
+
 /**
  * A projection that stores which events it got.
  * @param meanwhile runs where something slow would: what it throws fails the derivation
@@ -31,15 +36,17 @@ export async function derivedBy(pool: Pool, projection: string): Promise<bigint[
 export function storing(
   name: string,
   meanwhile: (events: readonly NumberedEvent[]) => Promise<void> | void = () => {},
-  more: Partial<Projection> = {},
+  more: Partial<Projection> & Storing = {},
 ): Projection {
+  const { first = async () => {}, ...rest } = more;
   return {
     name,
     types: ['CommandAnswered', 'CommandEnded'],
-    ...more,
+    ...rest,
     async derive(events) {
       await meanwhile(events);
       return async (client) => {
+        await first(client, events);
         await client.query(
           `insert into derived (projection, event_id, enrollment_key)
            select $1, * from unnest($2::bigint[], $3::bigint[])`,

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { sweep } from '../../server/mdm/retention/sweep.ts';
 import { resetLanes } from '../../server/store/projection/lanes.ts';
 import { append } from '../events/stored-events.ts';
+import { hold } from '../harness/held.ts';
 import { databaseLanes, type TestDatabase, testDatabase } from '../harness/database.ts';
 import {
   caughtUp,
@@ -27,6 +28,7 @@ describe.each(databaseLanes())('projections on %s', (lane) => {
     test = await testDatabase(lane);
     pool = new pg.Pool({ connectionString: test.url, max: 12 });
     pool.on('error', () => {});
+    pool.on('connect', (client) => client.on('error', () => {}));
     await makeDerivedTable(pool);
   });
   afterAll(async () => {
@@ -150,6 +152,72 @@ describe.each(databaseLanes())('projections on %s', (lane) => {
     expect((await pool.query('select 1 from projection_failure')).rowCount).toBe(0);
   });
 
+  it('wait for a statement that takes too long, however often, and pass nothing over', async () => {
+    await pool.query('create table if not exists guarded (key bigint primary key)');
+    await pool.query('insert into guarded values (1), (2) on conflict do nothing');
+    const held = await hold(pool, 'select 1 from guarded where key = 1 for update');
+    const worker = await start([
+      'a',
+      undefined,
+      {
+        first: async (client, events) => {
+          await client.query(`set local statement_timeout = '50ms'`);
+          await client.query('update guarded set key = key where key = any ($1::bigint[])', [
+            events.map(({ enrollmentKey }) => enrollmentKey),
+          ]);
+        },
+      },
+    ]);
+    const ids = await happened(1n, 2n, 1n, 17n, 2n);
+    await numberAll(pool);
+    await waited(worker, 8);
+    // The lane of the others goes on.
+    expect(await derivedBy(pool, 'a')).toEqual([ids[1], ids[4]]);
+    await held.release();
+    await caughtUp(pool, worker);
+    expect((await derivedBy(pool, 'a')).sort(byNumber)).toEqual(ids);
+    await nothingFailed(worker);
+  });
+
+  it.each<[string, string]>([
+    ['has no memory left', raised('53200')],
+    ['has no room on its disk', raised('53100')],
+    ['always lets others go first', raised('40001')],
+    ['breaks off deadlocks', raised('40P01')],
+    ['cannot read a file', raised('58030')],
+    ['is shut down', raised('57P01')],
+    ['ends connections', 'select pg_terminate_backend(pg_backend_pid())'],
+  ])('wait for a database that %s, however often, and pass nothing over', async (_what, sql) => {
+    let wrong = true;
+    const worker = await start([
+      'a',
+      undefined,
+      { first: async (client) => (wrong ? client.query(sql) : null) },
+    ]);
+    const ids = await happened(1n, 2n, 1n);
+    await numberAll(pool);
+    await waited(worker, 8);
+    expect(await derivedBy(pool, 'a')).toEqual([]);
+    wrong = false;
+    await caughtUp(pool, worker);
+    expect((await derivedBy(pool, 'a')).sort(byNumber)).toEqual(ids);
+    await nothingFailed(worker);
+  });
+
+  /** Turns the clock until the database has made it wait so often. */
+  async function waited({ clock, metrics }: Worker, times: number): Promise<void> {
+    while (metrics.value('graphmdm_projection_held_total') < times) {
+      await pool.query('select 1');
+      clock.advance(1_000);
+    }
+  }
+
+  async function nothingFailed(worker: Worker): Promise<void> {
+    expect((await pool.query('select 1 from projection_failure')).rowCount).toBe(0);
+    expect(worker.metrics.value('graphmdm_projection_failures_total')).toBe(0);
+    expect(worker.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  }
+
   it('store nothing of a page when its position cannot be moved', async () => {
     const worker = await start([
       'a',
@@ -187,6 +255,26 @@ describe.each(databaseLanes())('projections on %s', (lane) => {
     await sweep(pool, keep, signal);
     expect((await pool.query('select 1 from event')).rowCount).toBe(0);
     expect(await derivedBy(pool, 'a')).toHaveLength(3);
+  });
+
+  it('list an event that they passed over as long as it is kept', async () => {
+    const keep = { events: 60, history: null, results: null };
+    const signal = new AbortController().signal;
+    const failures = async () => (await pool.query('select 1 from projection_failure')).rowCount;
+    const poison = new Set(await happened(1n, 2n));
+    const worker = await start([
+      'a',
+      (events) => {
+        if (events.some(({ id }) => poison.has(id))) throw new Error('poisonous');
+      },
+    ]);
+    await caughtUp(pool, worker);
+    await sweep(pool, keep, signal);
+    expect(await failures()).toBe(2);
+    await pool.query(`update event set at = now() - interval '1 hour' where enrollment_key = 1`);
+    await sweep(pool, keep, signal);
+    expect(await failures()).toBe(1);
+    expect((await pool.query('select 1 from event')).rowCount).toBe(1);
   });
 
   it('forget the lanes of a projection that no program has any more', async () => {
@@ -294,6 +382,11 @@ describe.each(databaseLanes())('projections on %s', (lane) => {
     await turnUntil(async () => (await lanesHeld(pool)).join() === wanted, those);
   }
 });
+
+/** A statement that fails with a SQLSTATE. */
+function raised(state: string): string {
+  return `do $$ begin raise exception 'as if' using errcode = '${state}'; end $$`;
+}
 
 function byNumber(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0;

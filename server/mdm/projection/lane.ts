@@ -10,7 +10,17 @@ export interface Lane {
   /** Everything of the lane up to here is derived, or of no interest. Never below `saved`. */
   seen: bigint;
   /** The event that fails, and when it may be tried again. */
-  failing: { readonly seq: bigint; readonly tries: number; readonly notBefore: number } | null;
+  failing: Failing | null;
+}
+
+/** How it stands with an event that could not be taken. */
+export interface Failing {
+  readonly seq: bigint;
+  /** How often it has failed for a reason of its own. */
+  readonly tries: number;
+  /** How often it had to wait for the database since. */
+  readonly waits: number;
+  readonly notBefore: number;
 }
 
 /** Events of one lane that wait. */

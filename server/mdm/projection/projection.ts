@@ -15,7 +15,8 @@ export type Write = (client: PoolClient) => Promise<number>;
  *
  * Events of one lane come in the order of the stream, and by one process at a time. An event whose
  * derivation fails is tried again some times while its lane waits (other lanes do not), and is then
- * passed over, which is logged, counted and kept in `projection_failure`.
+ * passed over, which is logged, counted and kept in `projection_failure`. Where it is the database that
+ * fails (it is away, takes too long, has no room), the event is tried for as long as that lasts.
  */
 export interface Projection {
   /** Never changed: its positions are stored under it. A new one begins at the oldest event kept. */

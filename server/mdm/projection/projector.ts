@@ -52,8 +52,13 @@ export async function startProjector(options: ProjectorOptions): Promise<Project
     'Events that a projection passed over because they failed each time.',
     ['projection'],
   );
+  const held = metrics.counter(
+    'graphmdm_projection_held_total',
+    'Times that a projection waited for the database, which was away or took too long.',
+    ['projection'],
+  );
   const readers = projections.map((projection) =>
-    createLaneReader(projection, { ...options, log, holder, derived, failed }),
+    createLaneReader(projection, { ...options, log, holder, derived, failed, held }),
   );
   metrics.gauge(
     'graphmdm_projection_lag',

@@ -7,7 +7,7 @@ import { readEvents } from '../../store/events/read.ts';
 import { recordFailure } from '../../store/projection/failures.ts';
 import { type HeldLane, LaneLost, moveLanes, passOver } from '../../store/projection/lanes.ts';
 import { withTransaction } from '../../store/transaction.ts';
-import { isUnavailable, sqlState } from '../../store/unavailable.ts';
+import { mayPass, sqlState, tookTooLong } from '../../store/unavailable.ts';
 import { byLane, type Lane, type Waiting } from './lane.ts';
 import type { Projection, Write } from './projection.ts';
 
@@ -16,8 +16,10 @@ const usualPage = 500;
 const stretch = 10_000n;
 /** Under load one page is to hold the events of many commits. */
 const spacingMs = 20;
-/** How often an event is tried; the waits between grow to 8 s. */
+/** How often an event is tried that fails for a reason of its own; the waits between grow to 8 s. */
 const mostTries = 5;
+/** The longest wait for a database that is away or has too much to do, in milliseconds. */
+const longestWait = 32_000;
 
 export interface ReaderOptions {
   readonly pool: Pool;
@@ -30,6 +32,8 @@ export interface ReaderOptions {
   readonly derived: Counter;
   /** Counts events that were passed over, by projection. */
   readonly failed: Counter;
+  /** Counts how often the database made it wait, by projection. */
+  readonly held: Counter;
 }
 
 /** Reads the stream for one projection, in the lanes that this process holds. */
@@ -67,9 +71,12 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
   let working = 0;
   let saveWanted = false;
   let stopped = false;
+  /** How often in a row the database made all of it wait, and when it may be asked again. */
+  let resting = { times: 0, until: 0 };
 
   function start(): void {
-    if (wanted && running === null && endPause === null && !stopped) running = run();
+    if (!wanted || running !== null || endPause !== null || stopped) return;
+    if (clock.now().getTime() >= resting.until) running = run();
   }
 
   async function counted(work: () => Promise<void>): Promise<void> {
@@ -89,12 +96,16 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
         while (wanted && !stopped) {
           wanted = false;
           while (!stopped && (await round()));
+          resting = { times: 0, until: 0 };
         }
         if (saveWanted) await save();
       });
     } catch (error) {
-      // The next tick tries again, from the same position.
-      log.warn({ err: error }, 'events could not be projected; trying again');
+      // A tick behind the wait tries again, from the same position.
+      const times = resting.times + 1;
+      resting = { times, until: clock.now().getTime() + waitAfter(times) };
+      options.held({ projection: name });
+      log.warn({ err: error, times }, 'events could not be projected; trying again');
     }
     running = null;
     if (stopped) return;
@@ -121,13 +132,21 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
     const waiting = byLane(projection, behind, events);
     const busy = new Set(waiting.map(({ lane }) => lane));
     for (const lane of behind) if (!busy.has(lane)) lane.seen = complete;
-    if (waiting.length > 0) await take(waiting, complete);
+    const failing = waiting.filter(({ lane }) => lane.failing !== null);
+    const sound = waiting.filter((one) => !failing.includes(one));
+    if (sound.length > 0) await take(sound, complete);
+    // What has failed before is tried behind the others, and by itself.
+    for (const { lane, events: all } of failing) {
+      const [event] = all;
+      if (event !== undefined && !stopped) await take([{ lane, events: [event] }], event.seq);
+    }
     return true;
   }
 
   /**
    * Derives and stores events of lanes. When that fails it is tried for each lane, then for each half of
    * its events, so that only what fails by itself is held back.
+   * @throws what is wrong with the database and not with the events: all lanes wait for it
    * @param upTo number up to which these are all events of their lanes
    */
   async function take(waiting: readonly Waiting[], upTo: bigint): Promise<void> {
@@ -137,7 +156,7 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
       await store(waiting, upTo, write);
       options.derived({ projection: name }, events.length);
     } catch (error) {
-      if (isUnavailable(error)) throw error;
+      if (mayPass(error) && !tookTooLong(error)) throw error;
       if (waiting.length > 1) {
         for (const one of waiting) if (!stopped) await take([one], upTo);
         return;
@@ -171,11 +190,24 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
     upTo: bigint,
     error: unknown,
   ): Promise<void> {
-    const tries = lane.failing?.seq === event.seq ? lane.failing.tries + 1 : 1;
-    const about = { err: error, seq: event.seq, type: event.type, lane: lane.lane, tries };
+    const before = lane.failing?.seq === event.seq ? lane.failing : { tries: 0, waits: 0 };
+    const { seq } = event;
+    const now = clock.now().getTime();
+    if (tookTooLong(error)) {
+      // Perhaps it is heavy, more likely others are: however often, that says nothing against it.
+      const waits = before.waits + 1;
+      lane.failing = { seq, tries: before.tries, waits, notBefore: now + waitAfter(waits) };
+      options.held({ projection: name });
+      log.warn(
+        { err: error, seq, type: event.type, lane: lane.lane, waits },
+        'an event takes too long to project; its lane waits',
+      );
+      return;
+    }
+    const tries = before.tries + 1;
+    const about = { err: error, seq, type: event.type, lane: lane.lane, tries };
     if (tries < mostTries) {
-      const notBefore = clock.now().getTime() + 1_000 * 2 ** (tries - 1);
-      lane.failing = { seq: event.seq, tries, notBefore };
+      lane.failing = { seq, tries, waits: before.waits, notBefore: now + waitAfter(tries) };
       log.warn(about, 'an event could not be projected; trying again');
       return;
     }
@@ -247,6 +279,11 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
       await running;
     },
   };
+}
+
+/** A second at first, then twice as long each time. */
+function waitAfter(times: number): number {
+  return Math.min(longestWait, 1_000 * 2 ** (times - 1));
 }
 
 function lowest(lanes: readonly Lane[]): bigint | null {

@@ -9,6 +9,7 @@ import {
   deleteOldInventoryChanges,
   deleteOldInvitations,
   deleteOldMessages,
+  deleteOldProjectionFailures,
   forgetOldResults,
 } from '../../store/retention.ts';
 import { deleteOldExports } from '../../store/export/pages.ts';
@@ -36,7 +37,12 @@ export async function sweep(pool: Pool, keep: Retention, signal: AbortSignal): P
     () => retireMigratedCertificates(pool),
   ];
   const { events, history, results } = keep;
-  if (events !== null) steps.push(() => deleteOldEvents(pool, events));
+  if (events !== null) {
+    steps.push(
+      () => deleteOldEvents(pool, events),
+      () => deleteOldProjectionFailures(pool),
+    );
+  }
   if (results !== null) {
     steps.push(
       () => forgetOldResults(pool, results),
