@@ -222,7 +222,6 @@ builder.mutationField('enqueueCommand', (t) =>
         throw new ValidationError('NO_COMMAND', 'Give a command.', ['input', 'command']);
       }
       demandPlausible(input.expectedCount, input.idempotencyKey);
-      const given = new Map(input.targets.ids?.map((id) => [enrollmentIdOf(id), id]));
       const answer = await useCases.enqueueCommand(viewer, {
         targets: targetsOf(input.targets, input.channels, ['input', 'targets']),
         plist: Buffer.from(plist, 'utf8'),
@@ -237,6 +236,8 @@ builder.mutationField('enqueueCommand', (t) =>
           expiresAt: input.expiresAt ?? null,
         },
       });
+      if (answer.refused.length === 0) return answer;
+      const given = new Map(input.targets.ids?.map((id) => [enrollmentIdOf(id), id]));
       const refused = answer.refused.map((one) => ({ ...one, id: given.get(one.id) ?? one.id }));
       return { ...answer, refused };
     },

@@ -1,3 +1,4 @@
+import './production.ts';
 import cluster from 'node:cluster';
 import { helpText } from './config/help.ts';
 import { parseSettings, type Settings } from './config.ts';

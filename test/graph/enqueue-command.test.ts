@@ -20,6 +20,7 @@ beforeAll(async () => {
   server = await startGraph();
   ({ token } = await server.token());
   const { pool } = server;
+  await pool.query("insert into tenant (id, name) values (2, 'other')");
   for (const id of ['A', 'B', 'C']) await anEnrollment(pool, { id, serialNumber: `SN-${id}` });
   await anEnrollment(pool, { id: 'A:USER', device: 'A' });
   await anEnrollment(pool, { id: 'GONE', enabled: false });
@@ -245,6 +246,56 @@ describe('enqueueCommand', () => {
     for (const { token: again } of [own, all]) {
       expect(await enqueue(input, again)).toMatchObject({ replayed: true, queuedCount: 1 });
     }
+  });
+
+  it('reaches one tenant only, whoever asks', async () => {
+    const all = await server.token({ tenant: null });
+    for (const targets of [
+      { ids: ['A', 'FOREIGN'] },
+      { ids: ['GONE', 'FOREIGN'] },
+      { filter: { enabled: true } },
+      { all: true },
+    ] satisfies TargetsInput[]) {
+      expect(await enqueue({ targets, command: { plist: plist() } }, all.token)).toMatchObject({
+        __typename: 'ValidationError',
+        code: 'SEVERAL_TENANTS',
+        path: ['input', 'targets'],
+      });
+    }
+    for (const targets of [
+      { ids: ['FOREIGN', 'NOBODY'] },
+      { filter: { ids: ['FOREIGN'] } },
+    ] satisfies TargetsInput[]) {
+      const uuid = randomUUID();
+      const command = { plist: aCommand(uuid) };
+      expect(await enqueue({ targets, command }, all.token)).toMatchObject({ queuedCount: 1 });
+      expect(
+        (await server.pool.query('select tenant_id from command where uuid = $1', [uuid])).rows,
+      ).toEqual([{ tenant_id: 2 }]);
+    }
+  });
+
+  it('queues once for an id that is named twice, in whatever form, and tells each refused one', async () => {
+    const global = Buffer.from('DeviceEnrollment:C').toString('base64');
+    const lookalike = Buffer.from('DeviceEnrollmentX:C').toString('base64');
+    const ids = ['C', global, 'NOBODY', 'C', 'GONE', lookalike, 'NOBODY', 'GONE', 'A'];
+    const { command, ...answer } = await enqueued({
+      targets: { ids },
+      command: { plist: plist() },
+    });
+    expect(answer).toMatchObject({
+      __typename: 'EnqueueCommandPayload',
+      queuedCount: 2,
+      targets: { edges: [{ node: { enrollmentId: 'A' } }, { node: { enrollmentId: 'C' } }] },
+      refused: {
+        edges: [
+          { node: { id: 'GONE', code: 'NOT_ENABLED' } },
+          { node: { id: 'NOBODY', code: 'UNKNOWN_ENROLLMENT' } },
+          { node: { id: lookalike, code: 'UNKNOWN_ENROLLMENT' } },
+        ],
+      },
+    });
+    expect(command).toMatchObject({ targetCount: 2 });
   });
 
   it('demands the count of a dry run for what wipes, and keeps to it', async () => {

@@ -13,7 +13,7 @@ import {
   previewTags,
   removeTags,
 } from '../../store/enrollments/change-tags.ts';
-import { refusedIds } from '../../store/queue/enqueue.ts';
+import { refusedIds } from '../../store/queue/judge-targets.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';

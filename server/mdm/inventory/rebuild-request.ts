@@ -7,7 +7,7 @@ import type { Viewer } from '../../model/viewer.ts';
 import { appendAudit } from '../../store/audit.ts';
 import { insertJob } from '../../store/jobs/jobs.ts';
 import { countRebuilt } from '../../store/inventory/rebuild.ts';
-import { refusedIds } from '../../store/queue/enqueue.ts';
+import { refusedIds } from '../../store/queue/judge-targets.ts';
 import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';

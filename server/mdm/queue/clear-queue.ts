@@ -4,7 +4,7 @@ import type { Targets } from '../../model/targets.ts';
 import { currentTraceId } from '../../model/trace.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import { appendAudit } from '../../store/audit.ts';
-import { refusedIds } from '../../store/queue/enqueue.ts';
+import { refusedIds } from '../../store/queue/judge-targets.ts';
 import { newestCommand } from '../../store/queue/find-command.ts';
 import { countSelected } from '../../store/queue/selection.ts';
 import { boundedTransaction } from '../../store/too-expensive.ts';

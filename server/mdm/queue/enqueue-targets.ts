@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import { ConflictError, NotFoundError, ValidationError } from '../../model/errors.ts';
 import type { Targets } from '../../model/targets.ts';
 import { type TenantId, type Viewer, defaultTenant } from '../../model/viewer.ts';
-import { refusedIds, tenantsOfTargets } from '../../store/queue/enqueue.ts';
+import { type RefusedId, refusedIds, tenantsOfTargets } from '../../store/queue/judge-targets.ts';
 import { canonicalJson } from '../idempotency.ts';
 import type { RefusedTarget } from './enqueue-types.ts';
 
@@ -34,8 +34,12 @@ export async function refusedAmong(
   tenant: TenantId | null,
 ): Promise<readonly RefusedTarget[]> {
   if (!('ids' in targets)) return [];
-  const rows = await refusedIds(client, targets.ids, tenant);
-  return rows.map(({ id, known }) =>
+  return inWords(await refusedIds(client, targets.ids, tenant));
+}
+
+/** The same, told to whoever asked for them. */
+export function inWords(refused: readonly RefusedId[]): readonly RefusedTarget[] {
+  return refused.map(({ id, known }) =>
     known
       ? {
           id,
@@ -52,7 +56,8 @@ export async function refusedAmong(
  * @throws {ConflictError} none is enabled
  */
 export function demandOneTarget(targets: Targets, refused: readonly RefusedTarget[]): void {
-  if (!('ids' in targets) || refused.length < new Set(targets.ids).size) return;
+  if (!('ids' in targets) || refused.length === 0) return;
+  if (refused.length < new Set(targets.ids).size) return;
   const path = ['input', 'targets', 'ids'];
   if (refused.every((one) => one.code === 'UNKNOWN_ENROLLMENT')) {
     throw new NotFoundError('UNKNOWN_ENROLLMENT', 'None of these enrolments exists.', path);
@@ -62,7 +67,10 @@ export function demandOneTarget(targets: Targets, refused: readonly RefusedTarge
 
 /** Targets as JSON that is equal for equal ones, however they were written. */
 export function canonicalTargets(targets: Targets): unknown {
-  return 'ids' in targets
-    ? { ids: [...new Set(targets.ids)].sort() }
-    : JSON.parse(canonicalJson(targets));
+  return 'ids' in targets ? inOrder(targets) : JSON.parse(canonicalJson(targets));
+}
+
+/** Ids in order, and none twice; other targets as they are. */
+export function inOrder<T extends Targets>(targets: T): T {
+  return 'ids' in targets ? { ...targets, ids: [...new Set(targets.ids)].sort() } : targets;
 }

@@ -24,7 +24,7 @@ import { inputHash, once } from '../idempotency.ts';
 import { type PushJobInput, pushJobKind } from '../push/push-job-input.ts';
 import { commandBodyPlace } from './deliver.ts';
 import { renewsMdmProfile } from './mdm-profile.ts';
-import { canonicalTargets, demandOneTarget, refusedAmong, tenantFor } from './enqueue-targets.ts';
+import { demandOneTarget, inOrder, inWords, refusedAmong, tenantFor } from './enqueue-targets.ts';
 import {
   checkPriority,
   type CommandTiming,
@@ -102,7 +102,7 @@ export async function enqueueCommand(
     ),
   );
   ctx.committed();
-  ctx.kickJobs();
+  if (input.push) ctx.kickJobs();
   // Of a repeat, too, the position before the first: all that came of it lies behind.
   return done.replayed ? { ...done.answer, replayed: true } : done.answer;
 }
@@ -194,14 +194,12 @@ async function store(
   cursor: string,
   origin: EnqueueOrigin,
 ): Promise<EnqueueAnswer> {
-  const tenantId = await tenantFor(client, viewer, input.targets);
-  const refused = await refusedAmong(client, input.targets, viewer.tenant);
-  const targetsSha256 = inputHash(canonicalTargets(input.targets));
+  const targets = inOrder(input.targets);
+  const tenantId = await tenantFor(client, viewer, targets);
+  const targetsSha256 = inputHash(targets);
   const answer = {
     commandUuid: command.uuid,
     requestType: command.requestType,
-    refused,
-    refusedCount: refused.length,
     cursor,
     validateOnly: false,
     pushJobId: null,
@@ -215,16 +213,23 @@ async function store(
     ) {
       throw commandUuidUsed(command.uuid);
     }
-    const { sample } = await previewTargets(client, input.targets, tenantId);
-    return { ...answer, queuedCount: known.targetCount, sample, replayed: true };
+    const { sample } = await previewTargets(client, targets, tenantId);
+    const refused = await refusedAmong(client, targets, viewer.tenant);
+    return {
+      ...answer,
+      refused,
+      refusedCount: refused.length,
+      queuedCount: known.targetCount,
+      sample,
+      replayed: true,
+    };
   };
   // Before the targets are judged: the command itself may have taken them away since.
   const earlier = await replay();
   if (earlier !== null) return earlier;
-  demandOneTarget(input.targets, refused);
   const onlyOnce = onceOf(input, command);
   // Whoever else sends such a command to one of them waits here, and then sees what this one queues.
-  if (onlyOnce !== null) await lockTargets(client, input.targets, tenantId);
+  if (onlyOnce !== null) await lockTargets(client, targets, tenantId);
   const sealed = bodyHasSecrets(command.requestType);
   const done = await enqueue(
     client,
@@ -245,7 +250,7 @@ async function store(
       at: ctx.clock.now(),
       retryOf: origin.retryOf,
     },
-    input.targets,
+    targets,
     { maximum: input.expectedCount, once: onlyOnce },
   );
   if (done.commandKey === null) {
@@ -254,6 +259,8 @@ async function store(
     if (raced === null) throw grown(done.count, input.expectedCount);
     return raced;
   }
+  const refused = inWords(done.refused);
+  demandOneTarget(targets, refused);
   demandSomething(done, command, origin);
   const fresh = {
     ...answer,
@@ -266,7 +273,7 @@ async function store(
     commandUuid: command.uuid,
     requestType: command.requestType,
     targetCount: done.count,
-    targets: 'ids' in input.targets ? 'ids' : 'filter' in input.targets ? 'filter' : 'all',
+    targets: 'ids' in targets ? 'ids' : 'filter' in targets ? 'filter' : 'all',
   });
   if (!input.push || done.count === 0) return fresh;
   const { notBefore } = input.timing;

@@ -5,6 +5,7 @@ import { textArray } from '../binary-array.ts';
 import { shortTextSql } from '../events/short-text.ts';
 import { compileTargets } from '../read/enrollment-targets.ts';
 import type { SqlCondition } from '../read/enrollment-filter.ts';
+import { type RefusedId, refusedOf } from './judge-targets.ts';
 
 /** A command to be stored, its body sealed when it has to be. */
 export interface NewCommand {
@@ -40,6 +41,28 @@ export interface TargetCount {
   readonly count: number;
   /** The first ids in order, at most 100. */
   readonly sample: readonly string[];
+}
+
+/**
+ * What targets name, as the end of a query over `enrollment e`: `named` is the id. Of a filter the enabled
+ * enrolments; of ids every one, with nulls for the unknown. Ids are joined, which costs nothing while the
+ * statement is planned, however many they are; so none may come twice.
+ */
+function namedBy(
+  targets: Targets,
+  tenant: TenantId,
+  firstParam: number,
+): { readonly id: string; readonly from: string; readonly values: readonly unknown[] } {
+  if (!('ids' in targets)) {
+    const { sql, values } = compileTargets(targets, tenant, firstParam);
+    return { id: 'e.id', from: `from enrollment e where (${sql}) and e.enabled`, values };
+  }
+  return {
+    id: 'wanted.id',
+    from: `from unnest($${firstParam}::text[]) as wanted (id)
+  left join enrollment e on e.id = wanted.id and e.tenant_id = $${firstParam + 1}`,
+    values: [textArray(targets.ids), tenant],
+  };
 }
 
 /** The targets that are enabled, as a condition over `enrollment e`. */
@@ -88,6 +111,7 @@ export async function lockTargets(
 /**
  * Stores a command and queues it for all its targets: one set-based statement, in key order, with one
  * event for the command as a whole. Targets that it names and that it is not queued for are kept apart.
+ * @param targets no id twice
  * @returns the command's key, null when the CommandUUID is taken or the targets are too many
  */
 export async function enqueue(
@@ -95,7 +119,14 @@ export async function enqueue(
   command: NewCommand,
   targets: Targets,
   { maximum, once }: EnqueueRules,
-): Promise<TargetCount & { readonly commandKey: string | null; readonly pending: PendingCount }> {
+): Promise<
+  TargetCount & {
+    readonly commandKey: string | null;
+    /** Of ids, those that nothing was queued for. By id. */
+    readonly refused: readonly RefusedId[];
+    readonly pending: PendingCount;
+  }
+> {
   const values: unknown[] = [
     command.uuid,
     command.tenantId,
@@ -114,25 +145,21 @@ export async function enqueue(
     command.expiresAt,
     command.retryOf,
   ];
-  const meant = compileTargets(targets, command.tenantId, values.length + 1);
-  const enabled = `(${meant.sql}) and e.enabled`;
+  const named = namedBy(targets, command.tenantId, values.length + 1);
   // What most commands have no need of is not in their statement.
+  const isById = 'ids' in targets;
   const refused: string[] = [];
-  if ('ids' in targets) {
-    refused.push(
-      `select e.key, 'NOT_ENABLED' from enrollment e where (${meant.sql}) and not e.enabled`,
-    );
-  }
+  if (isById) refused.push(`select key, 'NOT_ENABLED' from named where not enabled`);
   if (once !== null) refused.push(`select key, 'ALREADY_PENDING' from named where pending`);
   const target =
-    once === null
-      ? `target as materialized (
-  select e.key, e.id from enrollment e where ${enabled}
-)`
+    refused.length === 0
+      ? `target as materialized (select e.key, e.id ${named.from})`
       : `named as materialized (
-  select e.key, e.id, ${waitsFor('$3')} as pending from enrollment e where ${enabled}
+  select e.key, ${named.id}, e.enabled,
+    ${once === null ? 'false' : `e.enabled and ${waitsFor('$3')}`} as pending
+  ${named.from}
 ), target as materialized (
-  select key, id from named where not pending
+  select key, id from named where enabled and not pending
 )`;
   const refusal =
     refused.length === 0
@@ -150,6 +177,8 @@ export async function enqueue(
     key: string | null;
     count: number;
     sample: string[];
+    unknown: string[];
+    disabled: string[];
     pending: number;
     pending_sample: string[];
   }>(
@@ -184,22 +213,31 @@ with ${target}, refusal (key, rule) as materialized (
 )
 select (select key from stored), total.count,
   array(select id from target order by id limit 100) as sample,
+  ${isById ? idsOfNamed('key is null') : none} as unknown,
+  ${isById ? idsOfNamed('not enabled') : none} as disabled,
   ${pendingColumns(once)}
 from total`,
-    [...values, ...meant.values],
+    [...values, ...named.values],
   );
   const row = result.rows[0];
   return {
     commandKey: row?.key ?? null,
     count: row?.count ?? 0,
     sample: row?.sample ?? [],
+    refused: refusedOf(row?.unknown, row?.disabled),
     pending: { count: row?.pending ?? 0, sample: row?.pending_sample ?? [] },
   };
 }
 
+const none = `'{}'::text[]`;
+
+function idsOfNamed(condition: string): string {
+  return `array(select id from named where ${condition})`;
+}
+
 function pendingColumns(once: string | null): string {
   return once === null
-    ? `0 as pending, '{}'::text[] as pending_sample`
+    ? `0 as pending, ${none} as pending_sample`
     : `(select count(*)::int from named where pending) as pending,
   array(select id from named where pending order by id limit 100) as pending_sample`;
 }
@@ -240,48 +278,6 @@ from target`,
     sample: row?.sample ?? [],
     pending: { count: row?.pending ?? 0, sample: row?.pending_sample ?? [] },
   };
-}
-
-/**
- * The tenants that targets lie in, at most two: a command reaches one only. Ids name theirs also while
- * they are disabled, so that a repeat finds the command that has disabled them.
- */
-export async function tenantsOfTargets(
-  client: PoolClient,
-  targets: Targets,
-): Promise<readonly TenantId[]> {
-  const condition =
-    'ids' in targets ? compileTargets(targets, null, 1) : enabledTargets(targets, null, 1);
-  const result = await client.query<{ tenant_id: number }>(
-    `
-with lowest as materialized (
-  select e.tenant_id from enrollment e where ${condition.sql} order by e.tenant_id limit 1
-)
-select tenant_id from lowest
-union all
-(select e.tenant_id from lowest, enrollment e
- where e.tenant_id > lowest.tenant_id and ${condition.sql} order by e.tenant_id limit 1)`,
-    condition.values,
-  );
-  return result.rows.map((row) => row.tenant_id);
-}
-
-/** Of the ids asked for, those that nothing can be queued for: unknown to the viewer, or disabled. */
-export async function refusedIds(
-  client: PoolClient,
-  ids: readonly string[],
-  tenant: TenantId | null,
-): Promise<readonly { readonly id: string; readonly known: boolean }[]> {
-  const result = await client.query<{ id: string; known: boolean }>(
-    `
-select wanted.id, e.key is not null as known
-from (select distinct id from unnest($1::text[]) as ids (id)) wanted
-left join enrollment e on e.id = wanted.id and ($2::int is null or e.tenant_id = $2)
-where e.key is null or not e.enabled
-order by wanted.id`,
-    [textArray(ids), tenant],
-  );
-  return result.rows;
 }
 
 /** A command that a CommandUUID already names. */
