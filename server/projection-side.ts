@@ -9,13 +9,13 @@ import type { Metrics } from './model/metrics.ts';
 
 /** Starts what derives from events; every process takes its share. */
 export async function projectionSide(
-  { graph, keyring, clock, log, committed }: MdmContext,
+  { graph, keyring, handOver, clock, log, committed }: MdmContext,
   decoder: Decoder,
   wakeUps: WakeUps,
   metrics: Metrics,
 ): Promise<Projector> {
   const projections: readonly Projection[] = [
-    inventoryProjection({ pool: graph, keyring, decoder }),
+    inventoryProjection({ pool: graph, keyring, decoder, handOver }),
     countTargets,
   ];
   const parts = { pool: graph, projections, wakeUps, committed, clock, log, metrics };

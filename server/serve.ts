@@ -13,6 +13,7 @@ import { listen } from './http/listen.ts';
 import type { TlsFiles } from './http/tls.ts';
 import { startRecurring } from './jobs/every.ts';
 import { ensureDeviceAuthority } from './mdm/enroll/ensure-authority.ts';
+import { createHandOver } from './mdm/inventory/hand-over.ts';
 import { createLastSeen, type LastSeen } from './mdm/last-seen.ts';
 import type { MdmContext } from './mdm/context.ts';
 import { createExpiryWatch, expiryEvery } from './mdm/push-certificates/expiry.ts';
@@ -196,6 +197,7 @@ async function open(
     lastSeen,
     polls,
     firstSent,
+    handOver: createHandOver({ clock }),
     retro: settings.retro,
     committed: () => events.committed(),
     kickJobs: () => kickJobs(),

@@ -3,6 +3,7 @@ import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import type { Keyring } from '../secrets/keyring.ts';
 import type { HotPath } from '../store/hot/hot-path.ts';
+import type { HandOver } from './inventory/hand-over.ts';
 import type { LastSeen } from './last-seen.ts';
 import type { FirstSent } from './queue/first-sent.ts';
 
@@ -21,6 +22,8 @@ export interface MdmContext {
   /** Told of each poll with nothing to report. Never waits, never fails. */
   readonly polls: Pick<LastSeen, 'heard'>;
   readonly firstSent: FirstSent;
+  /** Long answers on their way to inventory. */
+  readonly handOver: HandOver;
   /** Whether a migrated device without a certificate is bound to the first one that it shows. */
   readonly retro: boolean;
   /** To be called after each commit that appended events. Cheap, never fails. */

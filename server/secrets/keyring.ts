@@ -36,8 +36,9 @@ export interface Keyring {
    * What tells equal contents without telling what they are: a plain hash of something short, such as a
    * command with a PIN in it, could be guessed. Equal contents have equal fingerprints as long as the
    * sealing key stays the same.
+   * @param content  in pieces, of which only what they come to together counts
    */
-  fingerprint(content: Uint8Array): Buffer;
+  fingerprint(...content: readonly Uint8Array[]): Buffer;
   /** Whether a fingerprint, by any of our keys, is that of this content. */
   isFingerprintOf(fingerprint: Uint8Array, content: Uint8Array): boolean;
   /** Whether the value was sealed by another key than the one that seals now. */
@@ -116,11 +117,11 @@ export function createKeyring(secrets: readonly Uint8Array[]): Keyring {
         throw new SealError('damaged', `A sealed ${place.table}.${place.column} does not open.`);
       }
     },
-    fingerprint: (content) => fingerprintBy(sealing, content),
+    fingerprint: (...content) => fingerprintBy(sealing, content),
     isFingerprintOf(fingerprint, content) {
       const given = Buffer.from(fingerprint);
       const key = keys.get(given.subarray(0, idBytes).toString('hex'));
-      return key !== undefined && fingerprintBy(key, content).equals(given);
+      return key !== undefined && fingerprintBy(key, [content]).equals(given);
     },
     needsReseal: (sealed) => readKeyId(Buffer.from(sealed)) !== sealing.id.toString('hex'),
   };
@@ -149,7 +150,8 @@ function associated(head: Buffer, place: SealPlace): Buffer {
   return Buffer.concat([head, Buffer.from(JSON.stringify([place.table, place.column, place.row]))]);
 }
 
-function fingerprintBy(key: Key, content: Uint8Array): Buffer {
-  const digest = createHmac('sha256', key.secret).update('graphmdm/fingerprint/1').update(content);
+function fingerprintBy(key: Key, content: readonly Uint8Array[]): Buffer {
+  const digest = createHmac('sha256', key.secret).update('graphmdm/fingerprint/1');
+  for (const piece of content) digest.update(piece);
   return Buffer.concat([key.id, digest.digest()]);
 }

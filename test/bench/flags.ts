@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Proof } from './load/devices.ts';
+import type { Answers, Proof } from './load/devices.ts';
 import { type Shape, readShapes } from './shape.ts';
 
 /** What all benchmarks of device messages can be told. */
@@ -13,6 +13,7 @@ export interface DeviceBench {
   readonly connections: number;
   readonly commands: number;
   readonly bytes: number;
+  readonly answers: Answers;
   /** What is in the database when devices speak; empty: only they are, and they enrol themselves. */
   readonly shapes: readonly Shape[];
   /** Whether filled databases outlive the run. */
@@ -34,6 +35,7 @@ const flags = {
   connections: { type: 'string', default: '64' },
   commands: { type: 'string', default: '5' },
   bytes: { type: 'string', default: '2048' },
+  answers: { type: 'string', default: 'same' },
   shapes: { type: 'string' },
   keep: { type: 'boolean' },
   alone: { type: 'boolean' },
@@ -71,6 +73,7 @@ export function readFlags(
     connections: number('connections'),
     commands: number('commands'),
     bytes: number('bytes'),
+    answers: text('answers') === 'changing' ? 'changing' : 'same',
     shapes: shapes === undefined ? [] : readShapes(shapes),
     keep: values.keep ?? false,
     alone: values.alone ?? false,

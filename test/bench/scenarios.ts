@@ -52,7 +52,7 @@ async function measureCycle(ready: Ready): Promise<Figures> {
 async function queueAndSign({ server, load, bench, ids }: Ready, commands: number): Promise<void> {
   const uuids = Array.from({ length: commands }, () => randomUUID());
   for (const uuid of uuids) await server.enqueue(ids, commandPlist(uuid));
-  await load.tell({ do: 'sign', uuids, bytes: bench.bytes });
+  await load.tell({ do: 'sign', uuids, bytes: bench.bytes, answers: bench.answers });
 }
 
 /** A command that any device takes. */

@@ -24,6 +24,7 @@ export async function enrollContext(server: EnrollServer): Promise<EnrollContext
     log: silentLog,
     polls: { heard() {} },
     lastSeen: { heard() {}, async flush() {}, async stop() {}, waiting: 0 },
+    handOver: { give() {}, take: () => null },
     firstSent: {
       handed() {},
       noted: () => null,

@@ -106,6 +106,7 @@ export async function startGraph(
       async flush() {},
       async stop() {},
     },
+    handOver: { give() {}, take: () => null },
     retro: false,
     kickJobs() {},
     committed: () => events.committed(),

@@ -18,7 +18,10 @@ export interface DecoderOptions {
 
 /** Decodes answers apart from the event loop that serves devices. */
 export interface Decoder {
-  /** Takes as long as it takes, one after the other. Never throws: what fails is a problem. */
+  /**
+   * Takes as long as it takes, one after the other. Never throws: what fails is a problem. The bytes
+   * are given away: whoever had them can't read them afterwards.
+   */
   decode(request: DecodeRequest): Promise<Decoded>;
   stop(): Promise<void>;
 }
@@ -81,7 +84,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
       worker.on('error', crashed);
       worker.on('exit', exited);
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port has no origin
-      worker.postMessage(request);
+      worker.postMessage(request, movable(request.bytes));
     });
   }
 
@@ -97,6 +100,11 @@ export function createDecoder(options: DecoderOptions): Decoder {
       await close();
     },
   };
+}
+
+/** Memory that holds nothing else goes to the thread as it is; a part of Node's own pool is copied. */
+function movable({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 }
 
 /** @throws the thread does not start: no answer's fault */

@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from 'pg';
+import type { PoolClient } from 'pg';
 import type { NumberedEvent } from '../../model/events.ts';
 import { readAnswers } from '../../store/inventory/answers.ts';
 import { writeFacts } from '../../store/inventory/facts.ts';
@@ -11,14 +11,16 @@ import {
 import {
   holdTenants,
   lockSections,
+  readOrigins,
   touchSections,
   writeSections,
 } from '../../store/inventory/sections.ts';
 import type { Projection } from '../projection/projection.ts';
 import { partialTypes } from './asked.ts';
-import { longestAnswer } from './decoder.ts';
+import { longAnswer } from './hand-over.ts';
+import { createRepeats } from './repeats.ts';
 import { inventoryTypes } from './sections.ts';
-import { settle, type Told } from './settle.ts';
+import { type Repeated, settle, type Told } from './settle.ts';
 import { type Decoding, toldBy } from './told.ts';
 
 /** Answers that are in memory as bytes at the same time. */
@@ -28,7 +30,7 @@ const atOnce = 20;
 export const inventoryProjectionName = 'inventory';
 
 /** Keeps inventory, its history and its events from what devices answer. */
-export function inventoryProjection(parts: Decoding & { readonly pool: Pool }): Projection {
+export function inventoryProjection(parts: Decoding): Projection {
   return {
     name: inventoryProjectionName,
     types: ['CommandAnswered'],
@@ -54,17 +56,18 @@ function isInventory({ data }: NumberedEvent): boolean {
 }
 
 async function decoded(
-  parts: Decoding & { readonly pool: Pool },
+  parts: Decoding,
   events: readonly NumberedEvent[],
-): Promise<{ told: Told[]; problems: ProblemRow[] }> {
-  const told: Told[] = [];
+): Promise<{ told: (Told | Repeated)[]; problems: ProblemRow[] }> {
+  const told: (Told | Repeated)[] = [];
   const problems: ProblemRow[] = [];
+  const repeats = createRepeats(await readOrigins(parts.pool, events.flatMap(sectionOf)));
   for (let start = 0; start < events.length; start += atOnce) {
     const some = events.slice(start, start + atOnce);
     const keys = some.flatMap(({ enrollmentKey, commandKey }) =>
       enrollmentKey === null || commandKey === null ? [] : { enrollmentKey, commandKey },
     );
-    const stored = await readAnswers(parts.pool, keys, longestAnswer, partialTypes);
+    const stored = await readAnswers(parts.pool, keys, longAnswer, partialTypes);
     for (const event of some) {
       const answer = stored.find(
         ({ enrollmentKey, commandKey }) =>
@@ -72,7 +75,8 @@ async function decoded(
       );
       // Its bytes are no longer kept.
       if (answer === undefined) continue;
-      const outcome = await toldBy(parts, answer, event.traceId);
+      const outcome = await toldBy(parts, answer, event.traceId, repeats);
+      if (outcome === null) continue;
       if ('problem' in outcome) problems.push({ ...answer, reason: outcome.problem });
       else told.push(outcome);
     }
@@ -80,8 +84,14 @@ async function decoded(
   return { told, problems };
 }
 
-async function write(client: PoolClient, told: readonly Told[]): Promise<number> {
-  const known = await lockSections(client, told);
+function sectionOf({ enrollmentKey, data: { requestType } }: NumberedEvent) {
+  return enrollmentKey === null || typeof requestType !== 'string'
+    ? []
+    : { enrollmentKey, section: requestType };
+}
+
+async function write(client: PoolClient, told: readonly (Told | Repeated)[]): Promise<number> {
+  const known = await lockSections(client, sectionsOf(told));
   const { written, touched, changes, events, facts } = settle(known, told);
   await writeSections(client, written);
   await touchSections(client, touched);
@@ -89,4 +99,15 @@ async function write(client: PoolClient, told: readonly Told[]): Promise<number>
   await writeFacts(client, facts);
   await appendInventoryEvents(client, events);
   return events.length;
+}
+
+/** Each once; what is only repeated needs no contents. */
+function sectionsOf(told: readonly (Told | Repeated)[]) {
+  const found = new Map<string, { enrollmentKey: bigint; section: string; withContent: boolean }>();
+  for (const { enrollmentKey, section, repeats } of told) {
+    const key = `${enrollmentKey} ${section}`;
+    const withContent = !repeats || found.get(key)?.withContent === true;
+    found.set(key, { enrollmentKey, section, withContent });
+  }
+  return [...found.values()];
 }

@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from 'pg';
+import type { PoolClient } from 'pg';
 import { writeFacts } from '../../store/inventory/facts.ts';
 import {
   appendChanges,
@@ -46,7 +46,7 @@ const mostTries = 20;
  * @throws {KeepsAnswering}
  */
 export async function rebuildDevice(
-  parts: Decoding & { readonly pool: Pool },
+  parts: Decoding,
   job: { readonly id: string; readonly holder: string; readonly signal: AbortSignal },
   enrollment: RebuiltEnrollment,
   now: Date,

@@ -29,7 +29,8 @@ export async function runRebuildJob(
   job: RebuildJob,
 ): Promise<void> {
   const selection = rebuildJobInput.parse(job.input);
-  const parts = { pool: ctx.graph, keyring: ctx.keyring, decoder };
+  const { graph: pool, keyring } = ctx;
+  const parts = { pool, keyring, decoder, handOver: { take: () => null } };
   let after = BigInt(cursorShape.parse(job.cursor)?.after ?? '0');
   for (;;) {
     const page = await nextRebuilt(ctx.graph, selection, after, pageSize);

@@ -1,11 +1,10 @@
-import type { Pool } from 'pg';
 import { readAnswers } from '../../store/inventory/answers.ts';
 import type { DeviceFacts } from '../../store/inventory/facts.ts';
 import type { ProblemRow } from '../../store/inventory/history.ts';
 import type { KeptAnswer } from '../../store/inventory/rebuild.ts';
 import type { SectionRow } from '../../store/inventory/sections.ts';
 import { partialTypes } from './asked.ts';
-import { longestAnswer } from './decoder.ts';
+import { longAnswer } from './hand-over.ts';
 import { settle, type Told } from './settle.ts';
 import { type Decoding, toldBy } from './told.ts';
 
@@ -45,7 +44,7 @@ const atOnce = 20;
  * @returns null when it was aborted
  */
 export async function refold(
-  parts: Decoding & { readonly pool: Pool; readonly signal: AbortSignal },
+  parts: Decoding & { readonly signal: AbortSignal },
   enrollmentKey: bigint,
   answers: readonly KeptAnswer[],
   before: Refolded,
@@ -56,16 +55,17 @@ export async function refold(
   for (let start = before.answers.length; start < answers.length; start += atOnce) {
     const some = answers.slice(start, start + atOnce);
     const keys = some.map(({ commandKey }) => ({ enrollmentKey, commandKey }));
-    const stored = await readAnswers(parts.pool, keys, longestAnswer, partialTypes);
+    const stored = await readAnswers(parts.pool, keys, longAnswer, partialTypes);
     const told: Told[] = [];
     for (const { commandKey } of some) {
       if (parts.signal.aborted) return null;
       const answer = stored.find((one) => one.commandKey === commandKey);
       // Its bytes are no longer kept.
       if (answer === undefined) continue;
-      const outcome = await toldBy(parts, answer, null);
+      const outcome = await toldBy(parts, answer, null, null);
+      if (outcome === null) continue;
       if ('problem' in outcome) problems.push({ ...answer, reason: outcome.problem });
-      else told.push(outcome);
+      else if (!outcome.repeats) told.push(outcome);
     }
     const isInformation = ({ section }: Told) => section === 'DeviceInformation';
     const information = settle([...sections.values()], told.filter(isInformation));

@@ -1,24 +1,36 @@
 import type { DeviceFacts } from '../../store/inventory/facts.ts';
 import type { ChangeRow, InventoryEvent } from '../../store/inventory/history.ts';
-import type { SectionRow } from '../../store/inventory/sections.ts';
+import type { SectionOrigin, SectionRow } from '../../store/inventory/sections.ts';
 import { type Change, changesOf, mostChanges } from './changes.ts';
 import { eventData } from './event-data.ts';
 import { factsIn } from './facts.ts';
 import type { Json } from './json.ts';
 import { type Asked, merged, same } from './merge.ts';
+import { isNewer } from './newer.ts';
+import { sameAnswer } from './repeats.ts';
 import { sections } from './sections.ts';
 
-/** What an enrolment has told. */
-export interface Told {
-  readonly enrollmentKey: bigint;
-  readonly commandKey: bigint;
+/** An enrolment's answer. */
+export interface Answered extends SectionOrigin {
   readonly ofDevice: boolean;
-  readonly section: string;
-  readonly content: Json;
-  /** When it answered. */
-  readonly at: Date;
   readonly traceId: string | null;
   readonly asked: Asked;
+}
+
+/** What an enrolment has told. */
+export interface Told extends Answered {
+  readonly repeats: false;
+  readonly content: Json;
+}
+
+/** An answer that says what the section's last one said, so that it was not decoded. */
+export interface Repeated extends Answered {
+  readonly repeats: true;
+}
+
+/** What was to be repeated is not known any more: it was derived anew meanwhile. To be told once more. */
+export class NotRepeated extends Error {
+  override readonly name = 'NotRepeated';
 }
 
 /** What is to be stored. */
@@ -41,8 +53,9 @@ interface Current {
  * Works out what answers change. What was told before something newer never overwrites it, and what was
  * stored already (a replay) counts no second time.
  * @param told  in the order of the stream
+ * @throws {NotRepeated}
  */
-export function settle(known: readonly SectionRow[], told: readonly Told[]): Settled {
+export function settle(known: readonly SectionRow[], told: readonly (Told | Repeated)[]): Settled {
   const current = new Map<string, Current>();
   for (const row of known) {
     // It was JSON when it was stored.
@@ -57,23 +70,37 @@ export function settle(known: readonly SectionRow[], told: readonly Told[]): Set
     const spec = sections[one.section];
     const before = current.get(keyOf(one));
     if (spec === undefined || (before && !isNewer(one, before.row))) continue;
+    const { enrollmentKey, section, answeredAt, commandKey, fingerprint } = one;
+    const row = { enrollmentKey, section, answeredAt, commandKey, fingerprint };
+    if (one.repeats) {
+      if (before === undefined || !sameAnswer(one, before.row)) {
+        throw new NotRepeated(`An answer of ${section} does not repeat what is known.`);
+      }
+      const { content } = before;
+      current.set(keyOf(one), { ...before, row: { ...row, content }, touched: true });
+      if (one.ofDevice) facts.set(enrollmentKey, together(facts.get(enrollmentKey), one, {}));
+      continue;
+    }
     const content = merged(spec, before?.content, one.content, one.asked);
     const unchanged = before !== undefined && same(before.content, content);
-    const { enrollmentKey, section, at, commandKey } = one;
     current.set(keyOf(one), {
       content,
-      row: { enrollmentKey, section, content, answeredAt: at, commandKey },
+      row: { ...row, content },
       written: before?.written === true || !unchanged,
       touched: true,
     });
-    if (one.ofDevice) facts.set(enrollmentKey, together(facts.get(enrollmentKey), one, content));
+    if (one.ofDevice) {
+      const said = factsIn(section, content);
+      facts.set(enrollmentKey, together(facts.get(enrollmentKey), one, said));
+    }
     if (unchanged) continue;
     const found = before === undefined ? [] : changesOf(spec, before.content, content);
     changes.push(...found.slice(0, mostChanges).map((change) => rowOf(one, change)));
     // What only restless fields tell is not worth an event.
     if (before !== undefined && found.length === 0) continue;
     const data = eventData(section, before === undefined, found);
-    events.push({ enrollmentKey, commandKey, at, traceId: one.traceId, data });
+    const { traceId } = one;
+    events.push({ enrollmentKey, commandKey, at: answeredAt, traceId, data });
   }
 
   const all = [...current.values()].filter(({ touched }) => touched);
@@ -90,17 +117,16 @@ function keyOf(of: { readonly enrollmentKey: bigint; readonly section: string })
   return `${of.enrollmentKey} ${of.section}`;
 }
 
-function isNewer(one: Told, row: SectionRow): boolean {
-  const [at, known] = [one.at.getTime(), row.answeredAt.getTime()];
-  return at > known || (at === known && one.commandKey > row.commandKey);
-}
-
-function rowOf({ enrollmentKey, section, at, commandKey }: Told, change: Change) {
+function rowOf({ enrollmentKey, section, answeredAt: at, commandKey }: Told, change: Change) {
   return { enrollmentKey, section, at, commandKey, ...change };
 }
 
-function together(known: DeviceFacts | undefined, one: Told, content: Json): DeviceFacts {
-  const { enrollmentKey, at } = one;
+/** @param said  nothing for a repeat: the columns of the section are as it has told them */
+function together(
+  known: DeviceFacts | undefined,
+  { enrollmentKey, answeredAt: at }: Answered,
+  said: Partial<DeviceFacts>,
+): DeviceFacts {
   const latest = known !== undefined && known.at > at ? known.at : at;
-  return { ...known, enrollmentKey, ...factsIn(one.section, content), at: latest };
+  return { ...known, enrollmentKey, ...said, at: latest };
 }

@@ -49,6 +49,9 @@ export async function takeReport(
   if (answer.changed) {
     ctx.committed();
     if (!isNotNow) ctx.firstSent.written(enrollment.id, message.commandUuid);
+    if (message.status === 'Acknowledged') {
+      ctx.handOver.give(answer.enrollmentKey, message.commandUuid, arrival.body);
+    }
   }
   return handOver(ctx, enrollment.id, answer, arrival);
 }

@@ -12,6 +12,8 @@ export interface StoredAnswer {
   readonly ofDevice: boolean;
   readonly requestType: string;
   readonly answeredAt: Date;
+  /** How long the report is, sealed, in bytes. */
+  readonly size: number;
   /** The report, sealed; null when it is longer than was asked for. */
   readonly result: Buffer | null;
   /** The command, as stored; null unless it was asked for. */
@@ -28,6 +30,7 @@ interface Row {
   readonly of_device: boolean;
   readonly request_type: string;
   readonly answered_at: Date;
+  readonly size: number;
   readonly result: Buffer | null;
   readonly body: Buffer | null;
   readonly body_sealed: boolean;
@@ -36,6 +39,7 @@ interface Row {
 const text = `
 select r.enrollment_key, r.command_key, e.id as enrollment_id, c.uuid, c.tenant_id,
   e.device_key is null as of_device, c.request_type, r.answered_at,
+  octet_length(r.result) as size,
   case when octet_length(r.result) <= $3 then r.result end as result,
   case when c.request_type = any ($4) then c.body end as body, c.body_sealed
 from unnest($1::bigint[], $2::bigint[]) as wanted (enrollment_key, command_key)
@@ -47,7 +51,7 @@ where r.result is not null and r.answered_at is not null`;
 
 /**
  * Reads answers whose bytes are still kept.
- * @param longest    bytes of a report that are read at most
+ * @param longest    bytes of a report that are read along at most; see `readResult`
  * @param withBodies request types whose commands are read too
  */
 export async function readAnswers(
@@ -75,8 +79,22 @@ export async function readAnswers(
     ofDevice: row.of_device,
     requestType: row.request_type,
     answeredAt: row.answered_at,
+    size: row.size,
     result: row.result,
     body: row.body,
     bodySealed: row.body_sealed,
   }));
+}
+
+/** Reads one report, sealed; null when it is no longer kept. */
+export async function readResult(
+  pool: Pool,
+  { enrollmentKey, commandKey }: Pick<StoredAnswer, 'enrollmentKey' | 'commandKey'>,
+): Promise<Buffer | null> {
+  const { rows } = await pool.query<{ result: Buffer | null }>({
+    name: 'read-result',
+    text: 'select result from command_result where enrollment_key = $1 and command_key = $2',
+    values: [enrollmentKey, commandKey],
+  });
+  return rows[0]?.result ?? null;
 }

@@ -1,4 +1,5 @@
-import type { PoolClient } from 'pg';
+import type { Pool, PoolClient } from 'pg';
+import { byteaArray } from '../binary-array.ts';
 
 /** A section as it is stored: the newest that an enrolment has told of something. */
 export interface SectionRow {
@@ -8,6 +9,8 @@ export interface SectionRow {
   readonly content: unknown;
   readonly answeredAt: Date;
   readonly commandKey: bigint;
+  /** Tells the answer that it was last told by from others; null: not known. */
+  readonly fingerprint: Buffer | null;
 }
 
 /**
@@ -27,20 +30,49 @@ export async function holdTenants(
 
 type SectionKey = Pick<SectionRow, 'enrollmentKey' | 'section'>;
 
-/** Reads sections and keeps others from changing them until the transaction ends. */
+/** Which answer a section was last told by. */
+export type SectionOrigin = Omit<SectionRow, 'content'>;
+
+/** Reads which answers sections were last told by. */
+export async function readOrigins(
+  pool: Pool,
+  keys: readonly SectionKey[],
+): Promise<SectionOrigin[]> {
+  const result = await pool.query<Omit<StoredSection, 'content'>>({
+    name: 'read-section-origins',
+    text: `
+select s.enrollment_key, s.section, s.answered_at, s.command_key, s.answer_fingerprint
+from inventory_section s
+join unnest($1::bigint[], $2::text[]) as wanted (enrollment_key, section)
+  on s.enrollment_key = wanted.enrollment_key and s.section = wanted.section`,
+    values: [keys.map(({ enrollmentKey }) => enrollmentKey), keys.map(({ section }) => section)],
+  });
+  return result.rows.map(sectionOrigin);
+}
+
+/**
+ * Reads sections and keeps others from changing them until the transaction ends.
+ * @param keys  each once; of sections whose contents are not wanted, `content` is null
+ */
 export async function lockSections(
   client: PoolClient,
-  keys: readonly SectionKey[],
+  keys: readonly (SectionKey & { readonly withContent: boolean })[],
 ): Promise<SectionRow[]> {
   const result = await client.query<StoredSection>({
     name: 'lock-sections',
     text: `
-select s.* from inventory_section s
-join unnest($1::bigint[], $2::text[]) as wanted (enrollment_key, section)
+select s.enrollment_key, s.section, s.answered_at, s.command_key, s.answer_fingerprint,
+  case when wanted.with_content then s.content end as content
+from inventory_section s
+join unnest($1::bigint[], $2::text[], $3::boolean[]) as wanted (enrollment_key, section, with_content)
   on s.enrollment_key = wanted.enrollment_key and s.section = wanted.section
 order by s.enrollment_key, s.section
 for update of s`,
-    values: [keys.map(({ enrollmentKey }) => enrollmentKey), keys.map(({ section }) => section)],
+    values: [
+      keys.map(({ enrollmentKey }) => enrollmentKey),
+      keys.map(({ section }) => section),
+      keys.map(({ withContent }) => withContent),
+    ],
   });
   return result.rows.map(sectionRow);
 }
@@ -64,15 +96,20 @@ interface StoredSection {
   readonly content: unknown;
   readonly answered_at: Date;
   readonly command_key: string;
+  readonly answer_fingerprint: Buffer | null;
 }
 
 function sectionRow(row: StoredSection): SectionRow {
+  return { ...sectionOrigin(row), content: row.content };
+}
+
+function sectionOrigin(row: Omit<StoredSection, 'content'>): SectionOrigin {
   return {
     enrollmentKey: BigInt(row.enrollment_key),
     section: row.section,
-    content: row.content,
     answeredAt: row.answered_at,
     commandKey: BigInt(row.command_key),
+    fingerprint: row.answer_fingerprint,
   };
 }
 
@@ -89,15 +126,17 @@ export async function writeSections(
     name: 'write-sections',
     text: `
 insert into inventory_section
-  (enrollment_key, section, tenant_id, content, answered_at, command_key)
-select e.key, new.section, e.tenant_id, new.content::jsonb, new.answered_at, new.command_key
-from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
-  as new (enrollment_key, section, content, answered_at, command_key)
+  (enrollment_key, section, tenant_id, content, answered_at, command_key, answer_fingerprint)
+select e.key, new.section, e.tenant_id, new.content::jsonb, new.answered_at, new.command_key,
+  new.fingerprint
+from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[],
+    $6::bytea[])
+  as new (enrollment_key, section, content, answered_at, command_key, fingerprint)
 join enrollment e on e.key = new.enrollment_key
 order by e.key, new.section
 on conflict (enrollment_key, section) do update
   set content = excluded.content, answered_at = excluded.answered_at,
-    command_key = excluded.command_key
+    command_key = excluded.command_key, answer_fingerprint = excluded.answer_fingerprint
   where inventory_section.answered_at <= excluded.answered_at`,
     values: [
       rows.map(({ enrollmentKey }) => enrollmentKey),
@@ -105,6 +144,7 @@ on conflict (enrollment_key, section) do update
       rows.map(({ content }) => JSON.stringify(content)),
       rows.map(({ answeredAt }) => answeredAt),
       rows.map(({ commandKey }) => commandKey),
+      byteaArray(rows.map(({ fingerprint }) => fingerprint)),
     ],
   });
 }
@@ -119,15 +159,17 @@ export async function touchSections(
     name: 'touch-sections',
     text: `
 update inventory_section s
-set answered_at = new.answered_at, command_key = new.command_key
-from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::bigint[])
-  as new (enrollment_key, section, answered_at, command_key)
+set answered_at = new.answered_at, command_key = new.command_key,
+  answer_fingerprint = new.fingerprint
+from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::bigint[], $5::bytea[])
+  as new (enrollment_key, section, answered_at, command_key, fingerprint)
 where s.enrollment_key = new.enrollment_key and s.section = new.section`,
     values: [
       rows.map(({ enrollmentKey }) => enrollmentKey),
       rows.map(({ section }) => section),
       rows.map(({ answeredAt }) => answeredAt),
       rows.map(({ commandKey }) => commandKey),
+      byteaArray(rows.map(({ fingerprint }) => fingerprint)),
     ],
   });
 }

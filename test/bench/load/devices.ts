@@ -130,24 +130,40 @@ export function idleMessage(device: BenchDevice): Buffer {
   return device.request('report', buildPlist({ UDID: device.udid, Status: 'Idle' }));
 }
 
-/** What a device answers to a command, about so many bytes long. */
-export function resultMessage(device: BenchDevice, uuid: string, bytes: number): Buffer {
+/** Whether a device answers a question as it did the last time (most do), or with something new. */
+export type Answers = 'same' | 'changing';
+
+/** The applications that a device answers it has, about so many bytes long. */
+export function resultMessage(
+  device: BenchDevice,
+  uuid: string,
+  bytes: number,
+  answers: Answers = 'same',
+): Buffer {
   const dict: PlistDict = {
     UDID: device.udid,
     CommandUUID: uuid,
     Status: 'Acknowledged',
-    QueryResponses: {
-      DeviceName: 'Bench',
-      OSVersion: '18.3',
-      Padding: paddingOf(bytes),
-    },
+    QueryResponses: { DeviceName: 'Bench', OSVersion: '18.3' },
+    InstalledApplicationList: applications(bytes, answers === 'same' ? '18.3' : uuid),
   };
   return device.request('report', buildPlist(dict));
 }
 
-const alphabet = 'the quick brown fox jumps over the lazy dog, version 18.3 of it; ';
-
-function paddingOf(bytes: number): string[] {
-  const rows = Math.max(0, Math.floor((bytes - 600) / 90));
-  return Array.from({ length: rows }, (_, row) => `${row} ${alphabet}`);
+/** As iOS lists them; one takes about 480 bytes. */
+function applications(bytes: number, version: string): PlistDict[] {
+  const many = Math.max(1, Math.round((bytes - 600) / 480));
+  return Array.from({ length: many }, (_, at) => ({
+    AdHocCodeSigned: false,
+    AppStoreVendable: true,
+    BetaApp: false,
+    BundleSize: 12_345_678 + at,
+    DynamicSize: 4096 * at,
+    Identifier: `com.example.application-${at}`,
+    Installing: false,
+    IsValidated: true,
+    Name: `Application ${at}`,
+    ShortVersion: version,
+    Version: `${at}.0.1`,
+  }));
 }

@@ -181,9 +181,12 @@ async function drain(parts: Prepared, mayLeave: boolean): Promise<LoadOutcome> {
   return { ...done, problems: [...done.problems, ...problems.slice(0, 5)], delivered };
 }
 
-function sign(devices: readonly BenchDevice[], uuids: readonly string[], bytes: number): void {
+function sign(
+  devices: readonly BenchDevice[],
+  { uuids, bytes, answers: how }: Extract<LoadOrder, { do: 'sign' }>,
+): void {
   for (const [at, device] of devices.entries()) {
-    for (const uuid of uuids) answers[at]?.set(uuid, resultMessage(device, uuid, bytes));
+    for (const uuid of uuids) answers[at]?.set(uuid, resultMessage(device, uuid, bytes, how));
   }
 }
 
@@ -203,7 +206,7 @@ async function obey(order: LoadOrder): Promise<LoadOutcome | null> {
     case 'poll':
       return poll(prepared, order);
     case 'sign':
-      sign(prepared.devices, order.uuids, order.bytes);
+      sign(prepared.devices, order);
       return null;
     case 'drain':
       return drain(prepared, order.mayLeave);

@@ -1,4 +1,4 @@
-import type { Proof } from './devices.ts';
+import type { Answers, Proof } from './devices.ts';
 
 /** Who is to be loaded, and as whom. */
 export interface LoadTarget {
@@ -33,7 +33,12 @@ export type LoadOrder =
       readonly perSecond: number | null;
     }
   /** Answers to these commands are made and signed, besides those that are there. */
-  | { readonly do: 'sign'; readonly uuids: readonly string[]; readonly bytes: number }
+  | {
+      readonly do: 'sign';
+      readonly uuids: readonly string[];
+      readonly bytes: number;
+      readonly answers: Answers;
+    }
   /** Each device polls and answers until its queue is empty. */
   | {
       readonly do: 'drain';
