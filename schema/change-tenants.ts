@@ -162,9 +162,9 @@ builder.mutationField('moveEnrollments', (t) =>
       union: { name: 'MoveEnrollmentsResult', description: 'The outcomes of `moveEnrollments`.' },
     },
     args: { input: t.arg({ type: MoveInput, required: true, description: 'Which, and whereto.' }) },
-    resolve: (_root, { input }, { useCases, viewer }) =>
-      useCases.moveEnrollments(viewer, {
-        targets: targetsOf(input.targets, 'DEVICE', ['input', 'targets']),
+    resolve: async (_root, { input }, context) =>
+      context.useCases.moveEnrollments(context.viewer, {
+        targets: await targetsOf(context, input.targets, 'DEVICE', ['input', 'targets']),
         toTenant: tenantIdOf(input.toTenantId),
         validateOnly: input.validateOnly,
         expectedCount: input.expectedCount ?? null,

@@ -216,14 +216,15 @@ builder.mutationField('enqueueCommand', (t) =>
         description: 'What, and to whom.',
       }),
     },
-    resolve: async (_root, { input }, { useCases, viewer }) => {
+    resolve: async (_root, { input }, context) => {
+      const { useCases, viewer } = context;
       const { plist } = input.command;
       if (typeof plist !== 'string') {
         throw new ValidationError('NO_COMMAND', 'Give a command.', ['input', 'command']);
       }
       demandPlausible(input.expectedCount, input.idempotencyKey);
       const answer = await useCases.enqueueCommand(viewer, {
-        targets: targetsOf(input.targets, input.channels, ['input', 'targets']),
+        targets: await targetsOf(context, input.targets, input.channels, ['input', 'targets']),
         plist: Buffer.from(plist, 'utf8'),
         validateOnly: input.validateOnly,
         expectedCount: input.expectedCount ?? null,

@@ -2,6 +2,7 @@ import type { EnrollmentKind } from '../server/model/enrollment.ts';
 import { ValidationError } from '../server/model/errors.ts';
 import type { EnrollmentFilter, PushStateName } from '../server/model/targets.ts';
 import { builder } from './builder.ts';
+import type { GraphContext } from './context.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
 import { EnrollmentKindEnum } from './enrollment-kind.ts';
 import { PushStateEnum } from './push-state.ts';
@@ -88,8 +89,9 @@ EnrollmentFilterInput.implement({
     }),
     search: t.string({
       description:
-        'Whose id, serial number or name begins so. Ids and serial numbers as written or in capitals, ' +
-        'names whatever their case; a user channel by its id or its device.',
+        'Whose id, serial number or name begins so; where the database has pg_trgm, in which this stands, ' +
+        'if it has three characters or more. Letters whatever their case, but ids and serial numbers that ' +
+        'begin so as written or in capitals; a user channel by its id or its device.',
     }),
     models: t.stringList({
       description: 'Of one of these models, such as `MacBookPro`; a user channel by its device.',
@@ -126,25 +128,55 @@ EnrollmentFilterInput.implement({
 const maxDepth = 10;
 const maxFilters = 200;
 
+/** What is shorter is never found inside a text: the index knows of no less than three characters. */
+const shortestInside = 3;
+
+/** Whether texts are searched inside: the database's own answer, so that all processes give the same. */
+type Searching = Pick<GraphContext['lists'], 'searchesInside'>;
+
 /**
  * A filter for a list: a null member is one that was not given.
  * @throws {ValidationError} too deep, too many, or a text that is none
  */
-export function listFilterOf(input: Maybe<FilterInput>, path: readonly string[]): EnrollmentFilter {
-  return read(input ?? {}, path, { strict: false, left: maxFilters }, 1);
+export function listFilterOf(
+  searching: Searching,
+  input: Maybe<FilterInput>,
+  path: readonly string[],
+): Promise<EnrollmentFilter> {
+  return filterOf(searching, input ?? {}, path, false);
 }
 
 /**
  * A filter for a mutation.
  * @throws {ValidationError} also when it is empty, or a member is empty or null
  */
-export function targetFilterOf(input: FilterInput, path: readonly string[]): EnrollmentFilter {
-  return read(input, path, { strict: true, left: maxFilters }, 1);
+export function targetFilterOf(
+  searching: Searching,
+  input: FilterInput,
+  path: readonly string[],
+): Promise<EnrollmentFilter> {
+  return filterOf(searching, input, path, true);
+}
+
+async function filterOf(
+  searching: Searching,
+  input: FilterInput,
+  path: readonly string[],
+  strict: boolean,
+): Promise<EnrollmentFilter> {
+  const first: Reading = { strict, left: maxFilters, inside: false, searches: false };
+  const filter = read(input, path, first, 1);
+  if (!first.searches || !(await searching.searchesInside())) return filter;
+  return read(input, path, { strict, left: maxFilters, inside: true, searches: false }, 1);
 }
 
 interface Reading {
   readonly strict: boolean;
+  /** Whether texts are searched inside. */
+  readonly inside: boolean;
   left: number;
+  /** Set when there is a text that could be searched inside others. */
+  searches: boolean;
 }
 
 function read(
@@ -187,7 +219,12 @@ function read(
       ...(none && { none: texts('tags', none) }),
     };
   };
-  const textIn = (name: string, text: string) => texts(name, [text])[0] ?? '';
+  const searched = (text: string) => {
+    texts('search', [text]);
+    if (Array.from(text).length < shortestInside) return { search: text };
+    reading.searches = true;
+    return reading.inside ? { searchInside: text } : { search: text };
+  };
   const time = (name: TimeMember) => {
     const value = input[name];
     return value && { [name]: value.toISOString() };
@@ -206,7 +243,7 @@ function read(
     ...(topics && { topics: texts('topics', topics) }),
     ...(typeof awaiting === 'boolean' && { awaitingConfiguration: awaiting }),
     ...(tags && { tags: tagsOf(tags) }),
-    ...(typeof search === 'string' && { search: textIn('search', search) }),
+    ...(typeof search === 'string' && searched(search)),
     ...(models && { models: texts('models', models) }),
     ...(osVersion && { osVersion: rangeOf(osVersion, [...path, 'osVersion'], reading.strict) }),
     ...time('lastSeenBefore'),

@@ -32,7 +32,7 @@ builder.queryField('enrollments', (t) =>
       },
       resolve: async (_root, { filter: input, orderBy, ...args }, context, info) => {
         const { lists, viewer } = context;
-        const filter = listFilterOf(input, ['filter']);
+        const filter = await listFilterOf(lists, input, ['filter']);
         const order = enrollmentOrderOf(orderBy);
         const cursor = enrollmentOrderCursor(order);
         const stretch = stretchOf(args, cursor);

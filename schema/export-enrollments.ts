@@ -82,9 +82,9 @@ builder.mutationField('exportEnrollments', (t) =>
         description: 'What to export.',
       }),
     },
-    resolve: (_root, { input }, { useCases, viewer }) =>
-      useCases.exportEnrollments(viewer, {
-        targets: targetsOf(input.targets, input.channels, ['input', 'targets']),
+    resolve: async (_root, { input }, context) =>
+      context.useCases.exportEnrollments(context.viewer, {
+        targets: await targetsOf(context, input.targets, input.channels, ['input', 'targets']),
         validateOnly: input.validateOnly,
         idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
       }),

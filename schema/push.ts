@@ -208,10 +208,11 @@ builder.mutationField('pushEnrollments', (t) =>
     args: {
       input: t.arg({ type: PushEnrollmentsInput, required: true, description: 'Whom to wake.' }),
     },
-    resolve: async (_root, { input }, { useCases, viewer }) => {
+    resolve: async (_root, { input }, context) => {
+      const { useCases, viewer } = context;
       const given = new Map(input.targets.ids?.map((id) => [enrollmentIdOf(id), id]));
       const answer = await useCases.pushEnrollments(viewer, {
-        targets: targetsOf(input.targets, input.channels, ['input', 'targets']),
+        targets: await targetsOf(context, input.targets, input.channels, ['input', 'targets']),
         validateOnly: input.validateOnly,
         idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
       });

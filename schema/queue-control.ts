@@ -7,6 +7,7 @@ import type {
   QueueWorkAnswer,
 } from '../server/mdm/queue/queue-control-types.ts';
 import { builder } from './builder.ts';
+import type { GraphContext } from './context.ts';
 import { Command } from './command.ts';
 import { RetryCommandPayload } from './enqueue-command.ts';
 import { Enrollment } from './enrollment.ts';
@@ -285,12 +286,13 @@ const ClearQueuePayload = builder.objectRef<QueueWorkAnswer>('ClearQueuePayload'
 });
 
 /** All of a command's targets, or those that are named. */
-function targetsOfCommand(
+async function targetsOfCommand(
+  context: GraphContext,
   targets: TargetsArgument | null | undefined,
   channels: Channels,
-): Targets | null {
+): Promise<Targets | null> {
   if (!targets) return null;
-  const meant = targetsOf(targets, channels, ['input', 'targets']);
+  const meant = await targetsOf(context, targets, channels, ['input', 'targets']);
   return 'all' in meant && channels === 'ALL' ? null : meant;
 }
 
@@ -322,10 +324,10 @@ builder.mutationFields((t) => ({
     args: {
       input: t.arg({ type: CancelCommandInput, required: true, description: 'What, from whom.' }),
     },
-    resolve: (_root, { input }, { useCases, viewer }) =>
-      useCases.cancelCommand(viewer, {
+    resolve: async (_root, { input }, context) =>
+      context.useCases.cancelCommand(context.viewer, {
         commandUuid: uuidOf(input.commandUuid),
-        targets: targetsOfCommand(input.targets, input.channels),
+        targets: await targetsOfCommand(context, input.targets, input.channels),
         validateOnly: input.validateOnly,
         expectedCount: countOf(input.expectedCount),
         idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
@@ -349,11 +351,11 @@ builder.mutationFields((t) => ({
         description: 'Which, and how urgent.',
       }),
     },
-    resolve: (_root, { input }, { useCases, viewer }) =>
-      useCases.setCommandPriority(viewer, {
+    resolve: async (_root, { input }, context) =>
+      context.useCases.setCommandPriority(context.viewer, {
         commandUuid: uuidOf(input.commandUuid),
         priority: input.priority,
-        targets: targetsOfCommand(input.targets, input.channels),
+        targets: await targetsOfCommand(context, input.targets, input.channels),
         validateOnly: input.validateOnly,
         expectedCount: countOf(input.expectedCount),
         idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
@@ -368,9 +370,9 @@ builder.mutationFields((t) => ({
       union: { name: 'ClearQueueResult', description: 'The outcomes of `clearQueue`.' },
     },
     args: { input: t.arg({ type: ClearQueueInput, required: true, description: 'Whose.' }) },
-    resolve: (_root, { input }, { useCases, viewer }) =>
-      useCases.clearQueue(viewer, {
-        targets: targetsOf(input.targets, input.channels, ['input', 'targets']),
+    resolve: async (_root, { input }, context) =>
+      context.useCases.clearQueue(context.viewer, {
+        targets: await targetsOf(context, input.targets, input.channels, ['input', 'targets']),
         validateOnly: input.validateOnly,
         expectedCount: countOf(input.expectedCount),
         idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
@@ -389,14 +391,14 @@ builder.mutationFields((t) => ({
     args: {
       input: t.arg({ type: RetryCommandInput, required: true, description: 'What, to whom.' }),
     },
-    resolve: (_root, { input }, { useCases, viewer }) => {
+    resolve: async (_root, { input }, context) => {
       if (input.states.length === 0) {
         throw new ValidationError('EMPTY_LIST', '`states` is an empty list.', ['input', 'states']);
       }
-      return useCases.retryCommand(viewer, {
+      return context.useCases.retryCommand(context.viewer, {
         commandUuid: uuidOf(input.commandUuid),
         states: [...new Set(input.states)],
-        targets: targetsOfCommand(input.targets, input.channels),
+        targets: await targetsOfCommand(context, input.targets, input.channels),
         timing: {
           priority: input.priority ?? null,
           notBefore: input.notBefore ?? null,

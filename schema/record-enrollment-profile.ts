@@ -67,9 +67,9 @@ builder.mutationField('recordEnrollmentProfile', (t) =>
     args: {
       input: t.arg({ type: RecordProfileInput, required: true, description: 'Which, and what.' }),
     },
-    resolve: (_root, { input }, { useCases, viewer }) =>
-      useCases.recordEnrollmentProfile(viewer, {
-        targets: targetsOf(input.targets, 'DEVICE', ['input', 'targets']),
+    resolve: async (_root, { input }, context) =>
+      context.useCases.recordEnrollmentProfile(context.viewer, {
+        targets: await targetsOf(context, input.targets, 'DEVICE', ['input', 'targets']),
         profile: input.profile,
         validateOnly: input.validateOnly,
         idempotencyKey: idempotencyKeyOf(input.idempotencyKey),

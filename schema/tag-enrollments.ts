@@ -79,15 +79,15 @@ function payload(name: 'TagEnrollmentsPayload' | 'UntagEnrollmentsPayload') {
 const TagEnrollmentsPayload = payload('TagEnrollmentsPayload');
 const UntagEnrollmentsPayload = payload('UntagEnrollmentsPayload');
 
-function change(
+async function change(
   action: ChangeTagsInput['action'],
   input: InputShape,
-  { useCases, viewer }: GraphContext,
+  context: GraphContext,
 ): Promise<ChangeTagsAnswer> {
-  return useCases.changeTags(viewer, {
+  return context.useCases.changeTags(context.viewer, {
     action,
     tags: input.tags,
-    targets: targetsOf(input.targets, input.channels, ['input', 'targets']),
+    targets: await targetsOf(context, input.targets, input.channels, ['input', 'targets']),
     validateOnly: input.validateOnly,
     idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
   });

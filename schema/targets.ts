@@ -1,6 +1,7 @@
 import { ValidationError } from '../server/model/errors.ts';
 import type { Channels, Targets } from '../server/model/targets.ts';
 import { builder } from './builder.ts';
+import type { GraphContext } from './context.ts';
 import { EnrollmentFilterInput, type FilterInput, targetFilterOf } from './enrollment-filter.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
 
@@ -37,13 +38,14 @@ export const ChannelsEnum = builder.enumType('Channels', {
  * What the use cases take for targets.
  * @throws {ValidationError} an empty list or filter, null, or `all: false`: none of them may mean "all"
  */
-export function targetsOf(
+export async function targetsOf(
+  { lists }: Pick<GraphContext, 'lists'>,
   { ids, filter, all }: TargetsArgument,
   channels: Channels,
   path: readonly string[],
-): Targets {
+): Promise<Targets> {
   if (ids) return { ids: readIds(ids, [...path, 'ids']) };
-  if (filter) return { filter: targetFilterOf(filter, [...path, 'filter']), channels };
+  if (filter) return { filter: await targetFilterOf(lists, filter, [...path, 'filter']), channels };
   if (all === true) return { all: true, channels };
   throw new ValidationError(
     'NO_TARGETS',

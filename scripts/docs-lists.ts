@@ -19,8 +19,33 @@ ${listedFilters.map(({ filter, orders, index }) => `| ${filter} | ${orders.map((
 Not in the table, and so looked for device by device: \`kinds\`, \`pushStates\`, \`pendingCommands\`, and every pair of
 a filter and an order that is not named.
 
-\`search\` finds beginnings, not what stands inside a text, whether or not the database has pg_trgm. It walks the order when much fits and the indexes when little does; in between it looks at
-a few thousand devices.
+## Search
+
+\`search\` finds devices whose id, serial number or name begins so. Where the database has the extension pg_trgm
+it finds what stands inside them too, if it has three characters or more: in lists, in counts and in the targets of
+mutations alike. The case of ASCII letters does not matter, but for ids and serial numbers that begin so: those are
+found as written or in capitals. Every other character, \`%\` and \`_\` too, stands for itself.
+
+To have it, put the extension into the database (it comes with PostgreSQL's contrib package, and with the embedded
+database), servers running or not:
+
+\`\`\`sh
+npm run db -- search-inside
+\`\`\`
+
+\`--in\` names another database than the server's, as everywhere with \`npm run db\`. Or say
+\`create extension pg_trgm\` yourself: a running server sees it within a minute, and makes the index that it needs
+beside its work. As soon as that index is whole all servers search by it; without it, or the extension, they find
+beginnings again. A dry run that was made before may have found less, and its \`expectedCount\` then says so. Copies
+and backups of a database know nothing of it: do the same where they end up.
+
+A page of a search is no stretch of an index, but it is bounded, in every order. The first 4,000 devices of the
+order, from the page's cursor on, are walked through (for a token for all tenants, mostly 1,000 of each); where they
+hold no page, what fits is looked up by the texts' indexes and put in order. So it costs at most those, and what it
+finds. Slow are only texts that much has and that all stand far behind in the order, and those without three letters
+or digits in a row, such as \`a-b\`, which no index finds inside others.
+
+## All else
 
 All else composes freely, with these or with one another, and takes as long as it takes to find a page: what is rare
 among many is looked for long. A query that the database needs more than 15 seconds for ends with the code

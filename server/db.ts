@@ -8,6 +8,7 @@ import { type Copied, copyDatabase } from './store/copy/copy.ts';
 import { isUrl, openCopyEnd } from './store/copy/open.ts';
 import { demandMigrated, migrate } from './store/migrate.ts';
 import { migrationsFolder } from './store/package-root.ts';
+import { addSearchIndex } from './store/search-index.ts';
 import type { Pool } from 'pg';
 
 // Moves and keeps whole databases.
@@ -15,13 +16,17 @@ import type { Pool } from 'pg';
 const usage = `usage: npm run db -- copy --from PLACE --to PLACE
        npm run db -- backup FILE [--from PLACE]
        npm run db -- restore FILE [--to PLACE]
+       npm run db -- search-inside [--in PLACE]
 
 PLACE is a data folder with its embedded database, such as ./data, or a postgresql:// URL. Left out, it
 is the one that --data-dir or DATABASE_URL names, as for the server.
 
   copy      everything into an empty database, servers stopped; devices, tokens and cursors go on
   backup    everything as it is now into a new file; servers may run
-  restore   a backup into an empty database, servers stopped; its events begin a new stream`;
+  restore   a backup into an empty database, servers stopped; its events begin a new stream
+  search-inside
+            puts the extension pg_trgm into it, and makes the index by which \`search\` finds what stands
+            inside texts; servers may run`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -29,6 +34,7 @@ async function main(): Promise<number> {
     options: {
       from: { type: 'string' },
       to: { type: 'string' },
+      in: { type: 'string' },
       'data-dir': { type: 'string' },
       help: { type: 'boolean' },
     },
@@ -46,6 +52,8 @@ async function main(): Promise<number> {
     await keep(file, from ?? other());
   } else if (command === 'restore' && file !== undefined && more.length === 0) {
     await bringBack(file, to ?? other());
+  } else if (command === 'search-inside' && file === undefined) {
+    await searchInside(values.in ?? other());
   } else {
     throw new StartupError(usage);
   }
@@ -78,6 +86,17 @@ async function bringBack(file: string, to: string): Promise<void> {
     await migrate(target, migrationsFolder(), { log: silentLog });
     const migration = await demandMigrated(target, migrationsFolder());
     tell('Restored', await restore(target, file, migration), to);
+  });
+}
+
+async function searchInside(place: string): Promise<void> {
+  await using(place, async (pool) => {
+    await demandMigrated(pool, migrationsFolder());
+    console.error(
+      (await addSearchIndex(pool))
+        ? 'Search finds what stands inside texts from now on.'
+        : 'The index is there already, or a server is making it.',
+    );
   });
 }
 

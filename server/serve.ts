@@ -40,6 +40,7 @@ import { writeLastSeen } from './store/last-seen.ts';
 import { isMigrated, migrate } from './store/migrate.ts';
 import { openDatabase, unhurried } from './store/open.ts';
 import { migrationsFolder } from './store/package-root.ts';
+import { makeSearchIndex, searchIndexEvery } from './store/search-index.ts';
 import type { WorkerLink } from './worker-link.ts';
 import { writeFirstSent } from './store/queue/sent.ts';
 
@@ -241,6 +242,12 @@ async function open(
         name: 'renewal',
         every: renewalEvery,
         run: (signal) => renewCertificates(ctx, renewalSettings(settings), signal),
+      },
+      {
+        name: 'search index',
+        every: searchIndexEvery,
+        atOnce: true,
+        run: (signal) => makeSearchIndex(database, log, signal),
       },
     ],
     { clock, log },

@@ -14,7 +14,11 @@ export const filterFlags = {
   'without-tag': { type: 'list', value: 'TAG', what: 'only with none of these tags' },
   topic: { type: 'list', value: 'TOPIC', what: 'only of one of these push topics' },
   model: { type: 'list', value: 'MODEL', what: 'only of one of these models' },
-  search: { type: 'text', value: 'TEXT', what: 'only what begins so: name, serial number, …' },
+  search: {
+    type: 'text',
+    value: 'TEXT',
+    what: 'only what begins so, or has it inside (docs/lists.md): name, serial number, id',
+  },
   'seen-since': { type: 'text', value: 'TIME', what: 'only what was heard of since' },
   'not-seen-since': { type: 'text', value: 'TIME', what: 'only what was not heard of since' },
   filter: {

@@ -9,6 +9,8 @@ export interface RecurringTask {
   readonly name: string;
   /** Seconds from one run to the next. */
   readonly every: number;
+  /** Whether the first run is at once. */
+  readonly atOnce?: boolean;
   /** Works in short transactions and stops soon once `signal` is aborted. */
   readonly run: (signal: AbortSignal) => Promise<void>;
 }
@@ -28,9 +30,8 @@ export function startRecurring(
   const timers = new Map<string, () => void>();
   const running = new Set<Promise<void>>();
 
-  function plan(task: RecurringTask): void {
+  function plan(task: RecurringTask, ms = task.every * 1_000): void {
     if (stopping.signal.aborted) return;
-    const ms = task.every * 1_000;
     timers.set(
       task.name,
       clock.setTimer(ms, () => {
@@ -55,7 +56,7 @@ export function startRecurring(
     }
   }
 
-  for (const task of tasks) plan(task);
+  for (const task of tasks) plan(task, task.atOnce === true ? 0 : undefined);
   return async () => {
     stopping.abort();
     for (const cancel of timers.values()) cancel();

@@ -40,6 +40,8 @@ export interface EnrollmentFilter {
   readonly tags?: TagFilter;
   /** How its id, its device's serial number or its device's name begins. */
   readonly search?: string;
+  /** What stands inside one of these, for databases with an index for that. Three characters or more. */
+  readonly searchInside?: string;
   readonly models?: readonly string[];
   /** Compared by their numbers; one that is unknown is in no range. */
   readonly osVersion?: { readonly atLeast?: string; readonly below?: string };

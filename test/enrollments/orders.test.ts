@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graphql } from '../../generated/gql/gql.ts';
 import type { ListInOrderQueryVariables } from '../../generated/gql/graphql.ts';
 import { enrollmentOrderFields } from '../../server/model/enrollment-order.ts';
+import { addSearchIndex } from '../../server/store/search-index.ts';
 import { ask, dataOf } from '../graph/ask.ts';
 import { type GraphServer, startGraph } from '../graph/graph-server.ts';
 
@@ -106,11 +107,19 @@ async function page(variables: ListInOrderQueryVariables, as = token) {
   return { ids: enrollments.edges.map(({ node }) => node.enrollmentId), ...enrollments.pageInfo };
 }
 
-async function whole(orderBy: OrderBy, size: number, fromEnd: boolean, as: string) {
+async function whole(
+  orderBy: OrderBy,
+  size: number,
+  fromEnd: boolean,
+  as: string,
+  filter: ListInOrderQueryVariables['filter'] = null,
+) {
   const ids: string[] = [];
   for (let cursor: string | null = null; ; ) {
     const part = await page(
-      fromEnd ? { orderBy, last: size, before: cursor } : { orderBy, first: size, after: cursor },
+      fromEnd
+        ? { orderBy, filter, last: size, before: cursor }
+        : { orderBy, filter, first: size, after: cursor },
       as,
     );
     if (fromEnd) ids.unshift(...part.ids);
@@ -140,10 +149,14 @@ const valueOf: Readonly<Record<OrderBy['field'], (row: Made) => string | number>
 };
 
 /** The list as it has to be: by value, then as they were made. */
-function expected({ field, direction }: OrderBy, tenant: number | null): string[] {
+function expected(
+  { field, direction }: OrderBy,
+  tenant: number | null,
+  fits: (row: Made) => boolean = () => true,
+): string[] {
   const rows = made
     .map((row, place) => ({ ...row, place }))
-    .filter((row) => tenant === null || row.tenant === tenant)
+    .filter((row) => (tenant === null || row.tenant === tenant) && fits(row))
     .sort((a, b) => {
       const [x, y] = [valueOf[field](a), valueOf[field](b)];
       return x < y ? -1 : x > y ? 1 : a.place - b.place;
@@ -160,6 +173,17 @@ describe('the order of enrolments', () => {
     expect(await whole(orderBy, 7, false, token)).toEqual(expected(orderBy, 1));
     expect(await whole(orderBy, 4, true, token)).toEqual(expected(orderBy, 1));
     expect(await whole(orderBy, 10, false, everywhere)).toEqual(expected(orderBy, null));
+  });
+
+  it.each(orders)('$field $direction is complete of what a search finds', async (orderBy) => {
+    const filter = { search: 'ANN', not: { search: 'ID-0' } };
+    const fits = ({ id, name }: Made) =>
+      name?.toLowerCase().startsWith('ann') === true && !id.startsWith('ID-0');
+    expect(await whole(orderBy, 3, false, token, filter)).toEqual(expected(orderBy, 1, fits));
+    expect(await whole(orderBy, 50, true, token, filter)).toEqual(expected(orderBy, 1, fits));
+    expect(await whole(orderBy, 4, true, everywhere, filter)).toEqual(
+      expected(orderBy, null, fits),
+    );
   });
 
   it('stays whole for those that do not move, whatever moves while one pages', async () => {
@@ -228,5 +252,22 @@ describe('the order of enrolments', () => {
       const answer = await ask(server, token, listed, { filter: { osVersion } });
       expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'BAD_VERSION' });
     }
+  });
+});
+
+describe('where texts are searched inside', () => {
+  beforeAll(async () => {
+    expect(await addSearchIndex(server.pool)).toBe(true);
+  });
+
+  it.each(orders)('$field $direction is complete of what a search finds', async (orderBy) => {
+    const fits = ({ id, name }: Made) =>
+      name?.toLowerCase().includes('nn ') === true && !id.includes('D-0');
+    const filter = { search: 'NN ', not: { search: 'D-0' } };
+    expect(await whole(orderBy, 3, false, token, filter)).toEqual(expected(orderBy, 1, fits));
+    expect(await whole(orderBy, 50, true, token, filter)).toEqual(expected(orderBy, 1, fits));
+    expect(await whole(orderBy, 4, true, everywhere, filter)).toEqual(
+      expected(orderBy, null, fits),
+    );
   });
 });

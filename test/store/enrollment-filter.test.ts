@@ -54,7 +54,7 @@ beforeAll(async () => {
       enabled: index !== 1,
       awaiting: [true, false, null][index % 3] ?? null,
       tags: tags.slice(index % 3, index % 4),
-      name: ["Ann's Mac", 'ann', null, 'Bob', 'S1'][index % 5] ?? null,
+      name: ["Ann's Mac", 'ann', null, 'Bob', 'S1', '100%_a\\b'][index] ?? null,
       model: ['MacBookPro', null, 'iPad', 'MacBookPro'][index % 4] ?? null,
       os: ['9.3', '10.15.7', null, 'x', '15'][index % 5] ?? null,
       seen: [1, 2, null, 3][index % 4] ?? null,
@@ -142,7 +142,7 @@ function holds(filter: EnrollmentFilter, row: Row): boolean {
   const has = (tag: string) => row.tags.includes(tag) || device?.tags.includes(tag) === true;
   const { any, all = [], none = [] } = filter.tags ?? {};
   return (
-    otherMembersHold(filter, row, serialNumber) &&
+    otherMembersHold(filter, row, device, serialNumber) &&
     (any === undefined || any.some(has)) &&
     all.every(has) &&
     !none.some(has) &&
@@ -160,8 +160,21 @@ function holds(filter: EnrollmentFilter, row: Row): boolean {
   );
 }
 
-function otherMembersHold(filter: EnrollmentFilter, row: Row, serialNumber: string | null) {
-  const { search, osVersion, lastSeenBefore, lastSeenAfter, pendingCommands, pushStates } = filter;
+function otherMembersHold(
+  filter: EnrollmentFilter,
+  row: Row,
+  device: Row | undefined,
+  serialNumber: string | null,
+) {
+  const {
+    search,
+    searchInside,
+    osVersion,
+    lastSeenBefore,
+    lastSeenAfter,
+    pendingCommands,
+    pushStates,
+  } = filter;
   const { enrolledBefore, enrolledAfter, certificateExpiresBefore } = filter;
   const version = (text: string) =>
     text.split('.').reduce((sum, part, place) => sum + Number(part) * 10_000 ** (2 - place), 0);
@@ -178,6 +191,10 @@ function otherMembersHold(filter: EnrollmentFilter, row: Row, serialNumber: stri
         (text) => begins(row.id, text) || begins(serialNumber, text),
       ) ||
       begins(row.name?.toLowerCase() ?? null, search.toLowerCase())) &&
+    (searchInside === undefined ||
+      [row.id, serialNumber, row.name, device?.id].some((text) =>
+        text?.toLowerCase().includes(searchInside.toLowerCase()),
+      )) &&
     (osVersion === undefined ||
       (os !== null &&
         os >= version(osVersion.atLeast ?? '0') &&
@@ -223,6 +240,9 @@ function filters(depth: number): fc.Arbitrary<EnrollmentFilter> {
     models: fc.constantFrom(['MacBookPro'], ['iPad', 'MacBookPro'], ['iPhone'], []),
     awaitingConfiguration: fc.boolean(),
     search: fc.constantFrom('a', 'A', 's', 'S1', 'ann', 'ANN', 'bo', 'nobody'),
+    searchInside: fc.constantFrom(
+      ...['nn', "N'S M", 'OB', '0%_A', '%_', '\\B', '\\%', '1', ':us', 'A:U', 'nobody', '\u0001'],
+    ),
     osVersion: fc.record(
       { atLeast: fc.constantFrom('9', '9.4', '10.15.7'), below: fc.constantFrom('10', '15.0.1') },
       { requiredKeys: [] },

@@ -1,11 +1,6 @@
 import type { Channels, EnrollmentFilter } from '../../model/targets.ts';
-import {
-  certificateEndOf,
-  deviceNameOf,
-  osVersionNumber,
-  osVersionOf,
-  serialNumberOf,
-} from './enrollment-columns.ts';
+import { certificateEndOf, osVersionNumber, osVersionOf } from './enrollment-columns.ts';
+import { searchConditions } from './enrollment-search.ts';
 
 /** Takes a value and answers its placeholder. */
 export type Param = (value: unknown, type: string) => string;
@@ -23,16 +18,16 @@ export function oneOf(column: string, list: readonly string[], param: Param): st
 /** The members of a filter about what devices have and their users' channels have not. */
 export function deviceConditions(
   filter: EnrollmentFilter,
-  { channels }: { readonly channels: Channels },
+  scope: { readonly channels: Channels; readonly owner: string | null },
   param: Param,
 ): string[] {
   const ofDevice = (condition: (of: string) => string) =>
-    channels === 'DEVICE'
+    scope.channels === 'DEVICE'
       ? condition('e')
       : `exists (select 1 from enrollment d
           where d.key = coalesce(e.device_key, e.key) and ${condition('d')})`;
   const conditions: string[] = [];
-  const { serialNumbers, models, osVersion, certificateExpiresBefore, search } = filter;
+  const { serialNumbers, models, osVersion, certificateExpiresBefore } = filter;
   if (serialNumbers) {
     const list = param(serialNumbers, 'text[]');
     conditions.push(ofDevice((of) => `${of}.serial_number = any(${list})`));
@@ -57,33 +52,6 @@ export function deviceConditions(
       ),
     );
   }
-  if (search !== undefined) conditions.push(`(${searched(search, ofDevice, param)})`);
+  conditions.push(...searchConditions(filter, scope, ofDevice, param));
   return conditions;
-}
-
-/** Ids and serial numbers are found in capitals too; names in any letters, as far as they are ASCII. */
-function searched(
-  text: string,
-  ofDevice: (condition: (of: string) => string) => string,
-  param: Param,
-): string {
-  const spellings = [...new Set([text, text.toUpperCase()])];
-  const small = text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
-  return [
-    ...spellings.map((one) => begins('e.id', one, param)),
-    ofDevice(
-      (of) =>
-        `(${[
-          ...spellings.map((one) => begins(serialNumberOf(of), one, param)),
-          begins(deviceNameOf(of), small, param),
-        ].join(' or ')})`,
-    ),
-  ].join(' or ');
-}
-
-/** A text in byte order begins with another: a range, which an index can answer. */
-function begins(column: string, prefix: string, param: Param): string {
-  const from = `${column} >= ${param(prefix, 'text')}`;
-  // U+10FFFF is the last character of all, and no text has it.
-  return `(${from} and ${column} < ${param(`${prefix}\u{10ffff}`, 'text')})`;
 }

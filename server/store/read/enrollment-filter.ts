@@ -7,6 +7,8 @@ import { relatedConditions } from './enrollment-filter-related.ts';
 /** Whose enrolments, and which of their channels. */
 export interface EnrollmentScope {
   readonly tenant: TenantId | null;
+  /** SQL of the tenant, where the statement itself goes through them all. */
+  readonly owner?: string;
   readonly channels: Channels;
   /** Bounds of the page that is asked for, where it is one in the order of ids: said of another column. */
   readonly idsBetween?: (column: string) => string;
@@ -39,14 +41,19 @@ export function compileEnrollmentFilter(
     return `$${firstParam + values.length - 1}::${type}`;
   };
   const conditions: string[] = [];
-  if (scope.tenant !== null) conditions.push(`e.tenant_id = ${param(scope.tenant, 'int')}`);
+  const owner = scope.owner ?? (scope.tenant === null ? null : param(scope.tenant, 'int'));
+  if (owner !== null) conditions.push(`e.tenant_id = ${owner}`);
   if (scope.channels === 'DEVICE') conditions.push('e.device_key is null');
   if (scope.channels === 'USER') conditions.push('e.device_key is not null');
-  conditions.push(...membersOf(filter, scope, param));
+  conditions.push(...membersOf(filter, { ...scope, owner }, param));
   return { sql: allOf(conditions), values };
 }
 
-function membersOf(filter: EnrollmentFilter, scope: EnrollmentScope, param: Param): string[] {
+function membersOf(
+  filter: EnrollmentFilter,
+  scope: Omit<EnrollmentScope, 'owner'> & { readonly owner: string | null },
+  param: Param,
+): string[] {
   const nested = (inner: EnrollmentFilter) => allOf(membersOf(inner, scope, param));
   const conditions: string[] = [];
   if (filter.and) conditions.push(...filter.and.map(nested));

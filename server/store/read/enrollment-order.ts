@@ -13,6 +13,8 @@ export interface OrderSql {
   readonly columns: readonly string[];
   /** What has to be joined to it; `h` is the row of `enrollment_seen_hour`. */
   readonly join: string;
+  /** The same join for a few rows that were found otherwise, each by itself. */
+  readonly lookUp: string;
   /** A row's position as texts. */
   readonly position: readonly string[];
   /** A position's placeholders as values of the columns. */
@@ -43,6 +45,7 @@ export function orderSql({ field }: EnrollmentOrder): OrderSql {
     return {
       columns: ['e.id'],
       join: '',
+      lookUp: '',
       position: ['e.id'],
       bound: (add, [id]) => [add(id, 'text')],
     };
@@ -56,6 +59,10 @@ export function orderSql({ field }: EnrollmentOrder): OrderSql {
     join: seen
       ? `join enrollment_seen_hour h
           on h.enrollment_key = e.key and h.tenant_id = e.tenant_id and h.device`
+      : '',
+    lookUp: seen
+      ? `cross join lateral (select * from enrollment_seen_hour h
+          where h.enrollment_key = e.key and h.tenant_id = e.tenant_id and h.device offset 0) h`
       : '',
     // Microseconds: a Date would round what the order is made of.
     position: [

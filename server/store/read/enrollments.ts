@@ -4,6 +4,8 @@ import type { Viewer } from '../../model/viewer.ts';
 import { inTime } from '../too-expensive.ts';
 import { compileEnrollmentFilter } from './enrollment-filter.ts';
 import { orderSql } from './enrollment-order.ts';
+import { type PageShape, listedPageSql, searchedPageSql } from './enrollment-page.ts';
+import { searches, searchesInside } from './enrollment-search.ts';
 import {
   type Page,
   type Queryable,
@@ -72,32 +74,47 @@ export function enrollmentPageSql(
     position && sql.bound(statement.add, position);
   const bounds = { after: bound(stretch.after), before: bound(stretch.before) };
   const part = { ...stretch, descending: order.descending };
-  const { where, tail } = stretchSql(sql.columns, bounds, part);
-  const scope = {
-    tenant: viewer.tenant,
-    channels: 'DEVICE' as const,
-    ...(order.field === 'LAST_SEEN' && { seenHour: 'h' }),
-    ...(order.field === 'ENROLLMENT_ID' && {
-      idsBetween: (column: string) => stretchSql([column], bounds, part).where,
-    }),
+  const searching = searches(filter);
+  // Every tenant's devices by id are in an index of their own, and texts are in one for all tenants.
+  const byId = order.field === 'ENROLLMENT_ID';
+  const inOneIndex = byId && (searchesInside(filter) || Object.keys(filter).length === 0);
+  const throughTenants = viewer.tenant === null && !inOneIndex;
+  const owner =
+    viewer.tenant === null
+      ? throughTenants
+        ? 'owner.id'
+        : null
+      : statement.add(viewer.tenant, 'int');
+  const shape: PageShape = {
+    sql,
+    ...stretchSql(sql.columns, bounds, part),
+    orderOfRows: stretchSql(
+      sql.columns.map((_, place) => `order_${place}`),
+      { after: null, before: null },
+      part,
+    ).orderBy,
+    limit: stretch.limit + 1,
+    owner,
+    condition(wanted, seenHour) {
+      const scope = {
+        tenant: viewer.tenant,
+        ...(owner !== null && { owner }),
+        channels: 'DEVICE' as const,
+        ...(order.field === 'LAST_SEEN' && { seenHour }),
+        ...(byId && {
+          idsBetween: (column: string) => stretchSql([column], bounds, part).where,
+        }),
+      };
+      const compiled = compileEnrollmentFilter(wanted, scope, statement.values.length + 1);
+      statement.values.push(...compiled.values);
+      return compiled.sql;
+    },
   };
-  const condition = compileEnrollmentFilter(filter, scope, statement.values.length + 1);
-  statement.values.push(...condition.values);
-  const { values } = statement;
-  const position = `array[${sql.position.join(', ')}] as position`;
-  const page = (tenant: string) => `
-select e.key, e.id, ${position} from enrollment e ${sql.join}
-where ${tenant} ${condition.sql} ${where} ${tail}`;
-  // Every tenant's devices by id are in an index of their own.
-  const inOneIndex = order.field === 'ENROLLMENT_ID' && Object.keys(filter).length === 0;
-  if (viewer.tenant !== null || inOneIndex) return { text: page(''), values };
+  const page = searching
+    ? searchedPageSql(filter, shape, throughTenants ? 1_000 : 4_000)
+    : listedPageSql(filter, shape);
+  if (!throughTenants) return { text: page, values: statement.values };
   // The tenants are found by stepping through the index; each has one page to give.
-  const merged = stretchSql(
-    sql.columns.map((_, place) => `page.order_${place}`),
-    { after: null, before: null },
-    part,
-  );
-  const ordered = sql.columns.map((column, place) => `${column} as order_${place}`).join(', ');
   return {
     text: `
 with recursive owner (id) as (
@@ -109,13 +126,10 @@ with recursive owner (id) as (
 )
 select page.key, page.id, page.position
 from (select id from owner where id is not null) owner
-cross join lateral (${page('e.tenant_id = owner.id and').replace(
-      'select e.key,',
-      `select ${ordered}, e.key,`,
-    )}
+cross join lateral (${page}
 ) page
-${merged.tail}`,
-    values,
+${shape.orderOfRows} limit ${shape.limit}`,
+    values: statement.values,
   };
 }
 

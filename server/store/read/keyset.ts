@@ -55,7 +55,7 @@ export function stretchSql(
     /** The list's order goes down. */
     readonly descending?: boolean;
   },
-): { readonly where: string; readonly tail: string } {
+): { readonly where: string; readonly orderBy: string; readonly tail: string } {
   const row = columns.length === 1 ? columns.join('') : `(${columns.join(', ')})`;
   const value = (list: readonly string[]) =>
     list.length === 1 ? list.join('') : `(${list.join(', ')})`;
@@ -65,9 +65,11 @@ export function stretchSql(
   if (bounds.after) conditions.push(`and ${row} ${behind} ${value(bounds.after)}`);
   if (bounds.before) conditions.push(`and ${row} ${ahead} ${value(bounds.before)}`);
   const direction = stretch.fromEnd === descending ? '' : ' desc';
+  const orderBy = `order by ${columns.map((column) => column + direction).join(', ')}`;
   return {
     where: conditions.join(' '),
-    tail: `order by ${columns.map((column) => column + direction).join(', ')} limit ${stretch.limit + 1}`,
+    orderBy,
+    tail: `${orderBy} limit ${stretch.limit + 1}`,
   };
 }
 

@@ -28,6 +28,7 @@ import {
 } from './device-certificates.ts';
 import { type InventoryReads, inventoryReads } from './inventory.ts';
 import type { Page, Queryable, Stretch } from './keyset.ts';
+import { searchesInside } from './search-index.ts';
 import { devicesOnTopics } from './push-certificates.ts';
 import { type QueuePosition, type QueueRow, queuePages } from './queue.ts';
 import {
@@ -60,6 +61,8 @@ export interface Lists extends InventoryReads {
     order: EnrollmentOrder,
     stretch: Stretch<EnrollmentPosition>,
   ): Promise<Page<ListedEnrollment>>;
+  /** Whether filters may search inside texts: the index for that is there. */
+  searchesInside(): Promise<boolean>;
   countEnrollments(viewer: Viewer, filter: EnrollmentFilter, channels: Channels): Promise<Count>;
   devicesOnTopics(viewer: Viewer, topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
   userChannelPages(
@@ -151,6 +154,7 @@ export function createLists(db: Queryable): Lists {
   return {
     ...inventoryReads(db),
     enrollmentPage: (...args) => enrollmentPage(db, ...args),
+    searchesInside: () => searchesInside(db),
     countEnrollments: (...args) => countEnrollments(db, ...args),
     devicesOnTopics: (...args) => devicesOnTopics(db, ...args),
     userChannelPages: (...args) => userChannelPages(db, ...args),

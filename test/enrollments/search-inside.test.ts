@@ -1,0 +1,258 @@
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { graphql } from '../../generated/gql/gql.ts';
+import { systemClock } from '../../server/model/clock.ts';
+import { buildCommand } from '../../server/protocol/messages/command.ts';
+import { searchIndex } from '../../server/store/read/search-index.ts';
+import { searchIndexEvery } from '../../server/store/search-index.ts';
+import { gate } from '../apns/waits.ts';
+import { dbCommand } from '../db/db-command.ts';
+import { ask, dataOf } from '../graph/ask.ts';
+import {
+  databaseLanes,
+  emptyDatabase,
+  type TestDatabase,
+  testDatabase,
+} from '../harness/database.ts';
+import { adminToken, startServer, type TestServer } from '../harness/server.ts';
+
+const listed = graphql(`
+  query SearchedDevices($filter: EnrollmentFilterInput) {
+    enrollments(filter: $filter) {
+      totalCount
+      edges {
+        node {
+          enrollmentId
+        }
+      }
+    }
+  }
+`);
+
+const meant = graphql(`
+  mutation SearchedTargets($input: EnqueueCommandInput!) {
+    enqueueCommand(input: $input) {
+      __typename
+      ... on Error {
+        code
+      }
+      ... on EnqueueCommandPayload {
+        queuedCount
+      }
+    }
+  }
+`);
+
+const tagged = graphql(`
+  mutation SearchedAndTagged($input: TagEnrollmentsInput!) {
+    tagEnrollments(input: $input) {
+      __typename
+      ... on TagEnrollmentsPayload {
+        targetCount
+        enrollments {
+          enrollmentId
+        }
+      }
+    }
+  }
+`);
+
+/** Ids with names: what is searched stands at the beginning, inside or nowhere. */
+const devices: Readonly<Record<string, string>> = {
+  'AA-1': "Berlin's first",
+  'AA-2': 'Old berlin',
+  'AA-3': '100%_sure\\really',
+  'BERLIN-4': 'Somewhere',
+  'BB-5': '100 sure really',
+};
+
+/** By a connection of its own, which is not taken for a server's. */
+async function insertDevices({ url }: TestDatabase): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  for (const [id, name] of Object.entries(devices)) {
+    await client.query(
+      `insert into enrollment (id, tenant_id, kind, enabled, serial_number, device_name)
+       values ($1, 1, 'DEVICE', true, 'SER-' || $1, $2)`,
+      [id, name],
+    );
+  }
+  await client.query("insert into tenant (id, name) values (2, 'other')");
+  await client.query(
+    `insert into enrollment (id, tenant_id, kind, enabled, device_name)
+     values ('ELSEWHERE', 2, 'DEVICE', true, 'West-Berlin')`,
+  );
+  await client.end();
+}
+
+async function find(server: TestServer, search: string): Promise<readonly string[]> {
+  const graph = { url: `${server.url}/graphql` };
+  const { enrollments } = await dataOf(ask(graph, adminToken, listed, { filter: { search } }));
+  const ids = enrollments.edges.map(({ node }) => node.enrollmentId);
+  expect(enrollments.totalCount).toBe(ids.length);
+  return ids;
+}
+
+/** Whom a command that wipes would reach, or does. */
+async function wipe(server: TestServer, search: string, expectedCount: number | null) {
+  const graph = { url: `${server.url}/graphql` };
+  const plist = buildCommand('EraseDevice', {}, `erase-${expectedCount}`).toString();
+  const { enqueueCommand } = await dataOf(
+    ask(graph, adminToken, meant, {
+      input: {
+        targets: { filter: { search } },
+        channels: 'DEVICE',
+        command: { plist },
+        push: false,
+        force: false,
+        priority: 0,
+        validateOnly: expectedCount === null,
+        expectedCount,
+      },
+    }),
+  );
+  return enqueueCommand.__typename === 'EnqueueCommandPayload'
+    ? enqueueCommand.queuedCount
+    : 'code' in enqueueCommand && enqueueCommand.code;
+}
+
+describe.each(databaseLanes())('search (%s)', (lane) => {
+  let store: TestDatabase;
+  let server: TestServer;
+  /** Runs the look for the extension now, and waits until it is done. */
+  let look: () => Promise<void>;
+
+  beforeAll(async () => {
+    store = await testDatabase(lane);
+    await insertDevices(store);
+    let due = (): void => {};
+    let planned = gate();
+    server = await startServer({
+      store,
+      clock: {
+        now: systemClock.now,
+        setTimer(ms, run) {
+          if (ms !== searchIndexEvery * 1_000) return systemClock.setTimer(ms, run);
+          due = run;
+          planned.open();
+          return () => {};
+        },
+      },
+    });
+    // The first look is at the start.
+    await planned.opened;
+    look = async () => {
+      planned = gate();
+      due();
+      await planned.opened;
+    };
+  });
+  afterAll(async () => {
+    await server.stop();
+    await store.drop();
+  });
+
+  it('finds beginnings as long as the database has no pg_trgm', async () => {
+    await look();
+    expect(await find(server, 'berlin')).toEqual(['AA-1', 'BERLIN-4']);
+    expect(await find(server, '%')).toEqual([]);
+    expect(await wipe(server, 'berlin', null)).toBe(2);
+  });
+
+  it('finds what stands inside texts once it has, without another start', async () => {
+    await store.database.graph.query('create extension pg_trgm');
+    expect(await find(server, 'berlin')).toEqual(['AA-1', 'BERLIN-4']);
+    await look();
+    expect(await find(server, 'berlin')).toEqual(['AA-1', 'AA-2', 'BERLIN-4', 'ELSEWHERE']);
+    expect(await find(server, 'ERLIN-4')).toEqual(['BERLIN-4']);
+    expect(await find(server, 'er-bb')).toEqual(['BB-5']);
+    expect(server.log).toContainEqual(
+      expect.objectContaining({
+        msg: 'search finds what stands inside texts from now on',
+      }),
+    );
+  });
+
+  it('takes every character as it is', async () => {
+    expect(await find(server, '0%_S')).toEqual(['AA-3']);
+    expect(await find(server, '_sure')).toEqual(['AA-3']);
+    expect(await find(server, 'e\\r')).toEqual(['AA-3']);
+    expect(await find(server, '0 sure')).toEqual(['BB-5']);
+    expect(await find(server, '%%%')).toEqual([]);
+    // Never over the end of one text into the next, nor a tenant by its mark.
+    for (const text of ['1\u0001ser', '\u0001\u0001\u0001', '\u0001TC\u0001']) {
+      expect(await find(server, text)).toEqual([]);
+    }
+  });
+
+  it('of less than three characters finds beginnings still', async () => {
+    expect(await find(server, 'be')).toEqual(['AA-1', 'BERLIN-4']);
+    expect(await find(server, 'rl')).toEqual([]);
+  });
+
+  it('means the same in mutations and in their dry runs', async () => {
+    const graph = { url: `${server.url}/graphql` };
+    const { tagEnrollments } = await dataOf(
+      ask(graph, adminToken, tagged, {
+        input: {
+          targets: { filter: { search: 'lin' } },
+          channels: 'ALL',
+          tags: ['found'],
+          validateOnly: false,
+        },
+      }),
+    );
+    expect(tagEnrollments).toMatchObject({
+      targetCount: 4,
+      enrollments: ['AA-1', 'AA-2', 'BERLIN-4', 'ELSEWHERE'].map((enrollmentId) => ({
+        enrollmentId,
+      })),
+    });
+    expect(await wipe(server, 'd berlin', null)).toBe(1);
+    // The dry run was made when only beginnings were found.
+    expect(await wipe(server, 'ld berlin', 0)).toBe('TARGETS_CHANGED');
+    expect(await wipe(server, 'd berlin', 1)).toBe(1);
+  });
+
+  it('finds beginnings again without the extension, and makes a spoilt index anew', async () => {
+    const { graph } = store.database;
+    await graph.query(`update pg_index set indisvalid = false where indexrelid = $1::regclass`, [
+      searchIndex,
+    ]);
+    expect(await find(server, 'rlin')).toEqual([]);
+    await look();
+    expect(await find(server, 'rlin')).toHaveLength(4);
+    await graph.query('drop extension pg_trgm cascade');
+    expect(await find(server, 'rlin')).toEqual([]);
+    expect(await find(server, 'berlin')).toEqual(['AA-1', 'BERLIN-4']);
+  });
+});
+
+describe.each(databaseLanes())('npm run db -- search-inside (%s)', (lane) => {
+  it('has texts searched inside, which a copy of the database knows nothing of', async () => {
+    const [store, copied] = [await testDatabase(lane), await emptyDatabase(lane)];
+    onTestFinished(async () => {
+      await store.drop();
+      await copied.drop();
+    });
+    await insertDevices(store);
+    const added = await dbCommand('search-inside', '--in', store.url);
+    expect(added).toMatchObject({ status: 0, stderr: expect.stringContaining('from now on') });
+    expect(await dbCommand('search-inside', '--in', store.url)).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('there already'),
+    });
+    const first = await startServer({ store });
+    expect(await find(first, 'rlin')).toHaveLength(4);
+    await first.stop();
+
+    const moved = await dbCommand('copy', '--from', store.url, '--to', copied.url);
+    expect(moved).toMatchObject({ status: 0 });
+    const second = await startServer({ store: copied });
+    onTestFinished(() => second.stop());
+    expect(await find(second, 'rlin')).toEqual([]);
+    expect(await find(second, 'berlin')).toEqual(['AA-1', 'BERLIN-4']);
+    await dbCommand('search-inside', '--in', copied.url);
+    expect(await find(second, 'rlin')).toHaveLength(4);
+  });
+});
