@@ -101,6 +101,10 @@ export const setCommandPriority = graphql(`
       }
       ... on SetCommandPriorityPayload {
         count
+        cursor
+        job {
+          jobId
+        }
         command {
           priority
         }

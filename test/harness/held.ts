@@ -2,11 +2,15 @@ import type { Pool } from 'pg';
 
 /** Rows that a test keeps others from changing. */
 export interface Held {
-  /** Lets the others go on. */
+  /** Changes something that nobody sees before `commit`. */
+  query(statement: string, values?: readonly unknown[]): Promise<unknown>;
+  /** Lets the others go on; nothing has changed. */
   release(): Promise<void>;
+  /** Lets the others go on, who see what has changed. */
+  commit(): Promise<void>;
 }
 
-/** Locks rows until they are released, by a statement such as `select … for update`. */
+/** Locks rows until they are released, by a statement such as `select … for update` or `lock table`. */
 export async function hold(
   pool: Pool,
   statement: string,
@@ -16,11 +20,14 @@ export async function hold(
   await client.query('begin');
   const { rowCount } = await client.query(statement, [...values]);
   if (rowCount === 0) throw new Error(`nothing to hold: ${statement}`);
+  const end = async (how: 'commit' | 'rollback') => {
+    await client.query(how);
+    client.release();
+  };
   return {
-    async release() {
-      await client.query('rollback');
-      client.release();
-    },
+    query: (text, parameters = []) => client.query(text, [...parameters]),
+    release: () => end('rollback'),
+    commit: () => end('commit'),
   };
 }
 

@@ -13,6 +13,8 @@ import {
 } from '../../store/queue/selection.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
+import { demandWithin } from '../jobs/within.ts';
+import { demandNoMoreThan } from './queue-control.ts';
 
 /** Entries that are done in one transaction: each that leaves has an event, and a stream must not stand still. */
 const pageSize = 1_000;
@@ -24,6 +26,8 @@ export interface QueueWork {
     | { readonly end: 'CANCELLED' | 'CLEARED' }
     /** The same priority for all. */
     | { readonly priority: number };
+  /** How many entries a dry run found: more are never touched. Null: nobody has counted them. */
+  readonly expectedCount: number | null;
   readonly actor: string;
 }
 
@@ -44,6 +48,7 @@ const queueWork = z.object({
     z.object({ end: z.enum(['CANCELLED', 'CLEARED']) }),
     z.object({ priority: z.number() }),
   ]),
+  expectedCount: z.number().nullable().default(null),
   actor: z.string(),
 });
 
@@ -57,7 +62,7 @@ export interface WorkBegun {
 
 /**
  * Does a small piece of work at once, in the caller's transaction, and makes a job of a large one.
- * @param count how many entries it is about
+ * @throws {ConflictError} more than expected have come to be meant since they were counted
  */
 export async function doOrBegin(
   ctx: MdmContext,
@@ -67,6 +72,7 @@ export async function doOrBegin(
 ): Promise<WorkBegun> {
   if (job.count <= pageSize) {
     const { count } = await doPage(ctx, client, work, '0');
+    demandNoMoreThan(work.expectedCount, count);
     return { count, jobId: null };
   }
   const jobId = randomUUID();
@@ -87,6 +93,7 @@ interface RunningJob {
   readonly holder: string;
   readonly input: unknown;
   readonly cursor: unknown;
+  readonly done: number;
   readonly signal: AbortSignal;
 }
 
@@ -94,10 +101,12 @@ interface RunningJob {
 export async function runQueueJob(ctx: MdmContext, job: RunningJob): Promise<void> {
   const work: QueueWork = queueWork.parse(job.input);
   let from = cursorShape.parse(job.cursor)?.from ?? '0';
+  let before = job.done;
   while (!job.signal.aborted) {
     const page = await withTransaction(ctx.graph, async (client) => {
       if (!(await jobGoesOn(client, job.id, job.holder))) return null;
       const done = await doPage(ctx, client, work, from);
+      demandWithin(work.expectedCount, before + done.count);
       const cursor = { from: done.last ?? from };
       await saveJob(client, job.id, job.holder, { cursor, done: done.count });
       return done;
@@ -105,6 +114,7 @@ export async function runQueueJob(ctx: MdmContext, job: RunningJob): Promise<voi
     ctx.committed();
     if (page === null || page.last === null || page.count < pageSize) return;
     from = page.last;
+    before += page.count;
   }
 }
 

@@ -91,7 +91,7 @@ async function cancel(
   const begun = await doOrBegin(
     ctx,
     client,
-    { selection, what: { end: 'CANCELLED' }, actor: viewer.actor },
+    { selection, what: { end: 'CANCELLED' }, expectedCount, actor: viewer.actor },
     { kind: 'CANCEL_COMMAND', tenantId, count },
   );
   // Who answered at the same moment was not cancelled after all.

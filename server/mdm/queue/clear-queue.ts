@@ -57,7 +57,7 @@ export async function clearQueue(
         const begun = await doOrBegin(
           ctx,
           client,
-          { selection, what: { end: 'CLEARED' }, actor: viewer.actor },
+          { selection, what: { end: 'CLEARED' }, expectedCount, actor: viewer.actor },
           { kind: 'CLEAR_QUEUE', tenantId: viewer.tenant, count },
         );
         await appendAudit(client, viewer, 'clearQueue', currentTraceId() ?? null, { ...begun });

@@ -227,9 +227,12 @@ async function store(
   // Before the targets are judged: the command itself may have taken them away since.
   const earlier = await replay();
   if (earlier !== null) return earlier;
-  const onlyOnce = onceOf(input, command);
+  const requestType = onceOf(input, command);
   // Whoever else sends such a command to one of them waits here, and then sees what this one queues.
-  if (onlyOnce !== null) await lockTargets(client, targets, tenantId);
+  const onlyOnce =
+    requestType === null
+      ? null
+      : { requestType, locked: await lockTargets(client, targets, tenantId) };
   const sealed = bodyHasSecrets(command.requestType);
   const done = await enqueue(
     client,

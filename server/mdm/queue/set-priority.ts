@@ -66,7 +66,7 @@ export async function setCommandPriority(
         const { jobId } = await doOrBegin(
           ctx,
           client,
-          { selection, what: { priority }, actor: viewer.actor },
+          { selection, what: { priority }, expectedCount, actor: viewer.actor },
           { kind: 'SET_COMMAND_PRIORITY', tenantId, count },
         );
         const traceId = currentTraceId() ?? null;

@@ -79,8 +79,11 @@ function enabledTargets(
 export interface EnqueueRules {
   /** Targets at most; beyond it nothing is written. */
   readonly maximum: number | null;
-  /** The RequestType of which only one may wait for each target; the caller has locked them. */
-  readonly once: string | null;
+  /**
+   * The RequestType of which only one may wait for each target, and the keys of those that the caller has
+   * locked: it is queued for no others, though they have come to be meant since.
+   */
+  readonly once: { readonly requestType: string; readonly locked: readonly string[] } | null;
 }
 
 /** Whether a command of a type waits for `enrollment e`. */
@@ -93,19 +96,21 @@ function waitsFor(requestType: string): string {
  * Locks the enabled targets, in key order: of several callers who want to send the same of them a
  * command that may wait only once, one after the other looks at their queues. Its next statement sees
  * what those before have queued.
+ * @returns their keys
  */
 export async function lockTargets(
   client: PoolClient,
   targets: Targets,
   tenant: TenantId,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { sql, values } = enabledTargets(targets, tenant, 1);
-  await client.query(
-    `select count(*) from (
-       select 1 from enrollment e where ${sql} order by e.key for no key update
+  const result = await client.query<{ keys: string[] }>(
+    `select coalesce(array_agg(key order by key), '{}') as keys from (
+       select e.key from enrollment e where ${sql} order by e.key for no key update
      ) locked`,
     values,
   );
+  return result.rows[0]?.keys ?? [];
 }
 
 /**
@@ -146,20 +151,27 @@ export async function enqueue(
     command.retryOf,
   ];
   const named = namedBy(targets, command.tenantId, values.length + 1);
+  values.push(...named.values);
   // What most commands have no need of is not in their statement.
   const isById = 'ids' in targets;
   const refused: string[] = [];
   if (isById) refused.push(`select key, 'NOT_ENABLED' from named where not enabled`);
-  if (once !== null) refused.push(`select key, 'ALREADY_PENDING' from named where pending`);
+  if (once !== null)
+    refused.push(`select key, 'ALREADY_PENDING' from named where enabled and waits`);
+  let enabled = 'e.enabled';
+  if (once !== null) {
+    const locked = `$${values.push(once.locked)}::bigint[]`;
+    enabled = `case when e.enabled then e.key in (select unnest(${locked})) else e.enabled end`;
+  }
   const target =
     refused.length === 0
       ? `target as materialized (select e.key, e.id ${named.from})`
       : `named as materialized (
-  select e.key, ${named.id}, e.enabled,
-    ${once === null ? 'false' : `e.enabled and ${waitsFor('$3')}`} as pending
+  select e.key, ${named.id}, ${enabled} as enabled,
+    ${once === null ? 'false' : waitsFor('$3')} as waits
   ${named.from}
 ), target as materialized (
-  select key, id from named where enabled and not pending
+  select key, id from named where enabled and not waits
 )`;
   const refusal =
     refused.length === 0
@@ -215,9 +227,9 @@ select (select key from stored), total.count,
   array(select id from target order by id limit 100) as sample,
   ${isById ? idsOfNamed('key is null') : none} as unknown,
   ${isById ? idsOfNamed('not enabled') : none} as disabled,
-  ${pendingColumns(once)}
+  ${pendingColumns(once === null ? null : 'enabled and waits')}
 from total`,
-    [...values, ...named.values],
+    values,
   );
   const row = result.rows[0];
   return {
@@ -235,11 +247,12 @@ function idsOfNamed(condition: string): string {
   return `array(select id from named where ${condition})`;
 }
 
-function pendingColumns(once: string | null): string {
-  return once === null
+/** @param condition which of `named` have such a command waiting; null: nobody asks */
+function pendingColumns(condition: string | null): string {
+  return condition === null
     ? `0 as pending, ${none} as pending_sample`
-    : `(select count(*)::int from named where pending) as pending,
-  array(select id from named where pending order by id limit 100) as pending_sample`;
+    : `(select count(*)::int from named where ${condition}) as pending,
+  array(select id from named where ${condition} order by id limit 100) as pending_sample`;
 }
 
 /**
@@ -268,7 +281,7 @@ with named as materialized (
   select id from named where not pending
 )
 select count(*)::int as count, array(select id from target order by id limit 100) as sample,
-  ${pendingColumns(once)}
+  ${pendingColumns(once === null ? null : 'pending')}
 from target`,
     values,
   );
