@@ -1,12 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { inject } from 'vitest';
 import { root } from './root.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Where this run's build of the program is, or will be. */
+    /** Where this run's build of the program is, once a test has asked for it. */
     built: string;
   }
 }
@@ -14,53 +16,52 @@ declare module 'vitest' {
 /** Stands in the folder when the build is whole; `failed` when nothing came out. */
 const marks = { ready: 'ready', failed: 'failed' } as const;
 
-/** How long a test waits for the build, in milliseconds. */
-const patience = 180_000;
+const notBuilt = 'The program could not be built for the tests: see `npm run build`.';
+
+// A file that starts processes waits for the build while it is loaded, which no test's time-out counts.
+const folder = await theBuild();
 
 /**
- * Begins to build the program as it is now into a folder of its own, once for the run and beside it:
- * a process starts from it in a third of the time that its sources take. Types are not judged here.
- * @returns stops the build, if it is still under way
+ * A program of the build, such as `server/main.js`. The program is built as it is now into a folder of its
+ * own, once for the run, by the first test file that needs it: a process starts from it in a third of the
+ * time that its sources take.
  */
-export function beginBuild(folder: string): () => void {
-  mkdirSync(folder);
-  layOutPackage(folder);
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', join(folder, 'dist')],
-    { cwd: root, stdio: 'ignore' },
-  );
-  child.once('exit', () => {
-    if (!existsSync(folder)) return;
-    const whole = existsSync(join(folder, 'dist', 'server', 'main.js'));
-    writeFileSync(join(folder, whole ? marks.ready : marks.failed), '');
-  });
-  return () => child.kill();
-}
-
-/** A program of the build, such as `server/main.js`. Waits for the build, which blocks the test. */
 export function builtProgram(name: string): string {
-  return join(finished(), 'dist', name);
+  return join(folder, 'dist', name);
 }
 
 /** Copies the built package, for a test that changes it. */
-export function copyPackage(folder: string): void {
-  cpSync(join(finished(), 'dist'), join(folder, 'dist'), { recursive: true });
-  layOutPackage(folder);
+export function copyPackage(to: string): void {
+  cpSync(join(folder, 'dist'), join(to, 'dist'), { recursive: true });
+  layOutPackage(to);
 }
 
-function finished(): string {
-  const folder = inject('built');
-  const until = Date.now() + patience;
-  const turn = new Int32Array(new SharedArrayBuffer(4));
-  while (!existsSync(join(folder, marks.ready))) {
-    if (existsSync(join(folder, marks.failed)) || Date.now() > until) {
-      throw new Error('The program could not be built for the tests: see `npm run build`.');
-    }
-    Atomics.wait(turn, 0, 0, 50);
+/** Builds the program where nobody has in this run, and otherwise waits until it stands. */
+async function theBuild(): Promise<string> {
+  const built = inject('built');
+  const isFirst = mkdirSync(built, { recursive: true }) !== undefined;
+  if (isFirst) {
+    layOutPackage(built);
+    await compile(join(built, 'dist'));
+    const isWhole = existsSync(join(built, 'dist', 'server', 'main.js'));
+    writeFileSync(join(built, isWhole ? marks.ready : marks.failed), '');
   }
-  return folder;
+  while (!existsSync(join(built, marks.ready))) {
+    if (existsSync(join(built, marks.failed))) throw new Error(notBuilt);
+    await setTimeout(50);
+  }
+  return built;
+}
+
+/** Types are not judged here. */
+async function compile(dist: string): Promise<void> {
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const child = spawn(
+    process.execPath,
+    [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', dist],
+    { cwd: root, stdio: 'ignore' },
+  );
+  await once(child, 'exit');
 }
 
 /** All that `npm start` needs but what a build makes. */

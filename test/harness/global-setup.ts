@@ -8,7 +8,6 @@ import { silentLog } from '../../server/model/log.ts';
 import { openEmbedded } from '../../server/store/embedded/open.ts';
 import { migrate } from '../../server/store/migrate.ts';
 import { migrationsFolder } from '../../server/store/package-root.ts';
-import { beginBuild } from './built-package.ts';
 import { findRedis, findServer, type Lane, testPrefix, withDatabase } from './lanes.ts';
 
 /** Databases of runs that were killed are dropped by a later run, after this many minutes. */
@@ -27,13 +26,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // Under root PostgreSQL runs as another user, who has to pass through.
   chmodSync(folder, 0o711);
   const built = join(folder, 'built');
-  const stopBuild = beginBuild(built);
   const embedded = await openEmbedded({ dataDir: folder, log: silentLog });
   const { user, host } = embedded.connection;
   const embeddedUrl = `postgresql://${user}@/postgres?host=${encodeURIComponent(host ?? '')}`;
 
   const tearDown = async () => {
-    stopBuild();
     if (serverUrl) await dropDatabases(serverUrl, (name) => name.startsWith(testPrefix + run));
     await embedded.stop();
     rmSync(folder, { recursive: true, force: true });
