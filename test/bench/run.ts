@@ -1,5 +1,6 @@
 import { benchDevices } from './devices.ts';
 import { benchEnqueue } from './enqueue.ts';
+import { fanOut } from './fan-out.ts';
 import { benchFill } from './fill.ts';
 import { readFlags } from './flags.ts';
 import { benchGraph } from './graph.ts';
@@ -43,6 +44,26 @@ const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<v
         shapes: '1000:0,1000000:7500000,1000000:7500000:1000',
       }),
       scenario: bloat,
+    }),
+  'fan-out': (args) =>
+    benchDevices({
+      title: 'fan-out',
+      bench: readFlags(args, {
+        ...{ rounds: '1', devices: '60000', shapes: '60000:0', commands: '10', bytes: '600' },
+        // To sign all that is needed would take longer than the run.
+        ...{ connections: '1000', proof: 'header', key: 'ec' },
+      }),
+      scenario: fanOut,
+    }),
+  steady: (args) =>
+    benchDevices({
+      title: 'steady',
+      bench: readFlags(args, {
+        ...{ rounds: '1', devices: '100000', shapes: '100000:0', 'warm-up': '100000' },
+        ...{ 'per-second': '1667', seconds: '300', requests: '1000000000' },
+      }),
+      authority: 'ec',
+      scenario: idle,
     }),
 };
 

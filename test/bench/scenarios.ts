@@ -3,6 +3,8 @@ import { type Ready, well } from './devices.ts';
 import { type Figures, measure } from './measure.ts';
 import type { Parts } from './rounds.ts';
 
+const drainAll = { do: 'drain', who: 'all', mayLeave: false } as const;
+
 /** Polls that find nothing. */
 export async function idle(ready: Ready): Promise<Parts> {
   return { '': await measurePolls(ready) };
@@ -37,9 +39,9 @@ async function measureCycle(ready: Ready): Promise<Figures> {
   const { commands, devices } = bench;
   // The first lot warms up what answers reports.
   await queueAndSign(ready, Math.max(1, Math.ceil(2000 / devices)));
-  await well(load, { do: 'drain', mayLeave: false });
+  await well(load, drainAll);
   await queueAndSign(ready, commands);
-  const figures = await measure(server, database, () => load.run({ do: 'drain', mayLeave: false }));
+  const figures = await measure(server, database, () => load.run(drainAll));
   const wanted = commands * devices + devices;
   return figures.requests === wanted
     ? figures

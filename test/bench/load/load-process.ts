@@ -32,7 +32,7 @@ type Turn = (answer: Answer | null) => Buffer | null;
 function work(
   { connections }: Prepared,
   next: () => Turn | null,
-  pace: (start: () => void) => void = (start) => start(),
+  pace: (start: (due: number) => void) => void = (start) => start(performance.now()),
 ): Promise<Omit<LoadOutcome, 'delivered'>> {
   const latencies: number[] = [];
   const problems: string[] = [];
@@ -62,8 +62,9 @@ function work(
     for (const connection of connections) {
       let turn: Turn | null = null;
       let sentAt = 0;
-      const send = (request: Buffer): void => {
-        sentAt = performance.now();
+      const send = (request: Buffer, due = performance.now()): void => {
+        // What begins late for want of a connection has waited since it was due.
+        sentAt = due;
         connection.send(request, heard);
       };
       const begin = (): void => {
@@ -74,7 +75,7 @@ function work(
             return;
           }
           const request = turn(null);
-          if (request !== null) return pace(() => send(request));
+          if (request !== null) return pace((due) => send(request, due));
         }
       };
       const heard = (answer: Answer | Error): void => {
@@ -92,9 +93,12 @@ function work(
   });
 }
 
-function eachDevice(devices: readonly BenchDevice[], turnOf: (at: number) => Turn) {
-  let at = 0;
-  return () => (at < devices.length ? turnOf(at++) : null);
+function eachDevice(numbers: readonly number[], turnOf: (at: number) => Turn) {
+  const left = numbers.values();
+  return () => {
+    const { value } = left.next();
+    return value === undefined ? null : turnOf(value);
+  };
 }
 
 function prepare(target: LoadTarget): Prepared {
@@ -115,7 +119,7 @@ async function enrol(parts: Prepared): Promise<LoadOutcome> {
   const messages = parts.devices.map((device, at) =>
     enrolMessages(device, parts.target.first + at),
   );
-  const turns = eachDevice(parts.devices, (at) => {
+  const turns = eachDevice([...parts.devices.keys()], (at) => {
     const left = [...(messages[at] ?? [])];
     return () => left.shift() ?? null;
   });
@@ -143,20 +147,27 @@ async function poll(
 }
 
 /** Lets so many requests begin a second, evenly. */
-function paced(perSecond: number): (start: () => void) => void {
+function paced(perSecond: number): (start: (due: number) => void) => void {
   const began = performance.now();
   let count = 0;
   return (start) => {
-    const due = began + (count++ * 1000) / perSecond - performance.now();
-    if (due <= 1) start();
-    else setTimeout(start, due);
+    const due = began + (count++ * 1000) / perSecond;
+    const wait = due - performance.now();
+    if (wait <= 1) start(due);
+    else setTimeout(() => start(Math.max(due, performance.now())), wait);
   };
 }
 
-async function drain(parts: Prepared, mayLeave: boolean): Promise<LoadOutcome> {
+async function drain(
+  parts: Prepared,
+  { who, mayLeave }: Extract<LoadOrder, { do: 'drain' }>,
+): Promise<LoadOutcome> {
   const problems: string[] = [];
   let delivered = 0;
-  const turns = eachDevice(parts.devices, (at) => {
+  const numbers = [...parts.devices.keys()].filter(
+    (at) => who === 'all' || (answers[at]?.size ?? 0) > 0,
+  );
+  const turns = eachDevice(numbers, (at) => {
     const left = answers[at] ?? new Map<string, Buffer>();
     return (answer) => {
       if (answer === null) return parts.polls[at] ?? null;
@@ -209,7 +220,7 @@ async function obey(order: LoadOrder): Promise<LoadOutcome | null> {
       sign(prepared.devices, order);
       return null;
     case 'drain':
-      return drain(prepared, order.mayLeave);
+      return drain(prepared, order);
   }
 }
 

@@ -42,7 +42,9 @@ export type LoadOrder =
   /** Each device polls and answers until its queue is empty. */
   | {
       readonly do: 'drain';
-      /** Whether some commands may come later: they are still expected then. */
+      /** Which devices: all, or those that have not been handed all that is signed for them. */
+      readonly who: 'all' | 'unfinished';
+      /** Whether commands are still on their way: one that has not come by the end is no fault. */
       readonly mayLeave: boolean;
     };
 
