@@ -10,7 +10,7 @@ import { createMetrics } from './observe/metrics.ts';
 import { type Running, serve } from './serve.ts';
 import { packageVersion } from './store/package-root.ts';
 import { openWorkerLink } from './worker-link.ts';
-import { startWorkers } from './workers.ts';
+import { startWorkers, type Workers } from './workers.ts';
 
 const terminal = process.stderr.isTTY ? (text: string) => void process.stderr.write(text) : null;
 
@@ -32,17 +32,20 @@ async function main(): Promise<void> {
 
   if (settings.workers > 1 && cluster.isPrimary) {
     const whenAsked = stopOnSignals(log, 'primary');
+    let workers: Workers | null = null;
+    // From the beginning, or it would end a server that still starts; whose workers are new anyway.
+    process.on('SIGHUP', () => void workers?.restart());
     const started = await startWorkers(settings.workers, log);
     if (started === null) {
       output.release();
       process.exitCode = 1;
       return;
     }
-    whenAsked(started.workers);
+    ({ workers } = started);
+    whenAsked(workers);
     output.release(firstLine(settings, started));
     started.told();
     tellTerminal(settings, started.url);
-    process.on('SIGHUP', () => void started.workers.restart());
     return;
   }
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { Client, type QueryResultRow } from 'pg';
+import { Client, type ClientConfig, type QueryResultRow } from 'pg';
 import { withDatabase } from '../harness/lanes.ts';
 import { isRunning } from '../harness/process-tree.ts';
 import { parentOf } from './processor-time.ts';
@@ -7,9 +7,8 @@ import { parentOf } from './processor-time.ts';
 /** What databases of the bench are called; nothing else is ever made or dropped. */
 const prefix = 'graphmdm_bench_';
 
-/** A database that belongs to one contender in one run. */
-export interface BenchDatabase {
-  readonly url: string;
+/** What a benchmark reads of a database. */
+export interface WatchedDatabase {
   /** Process id of the server that it lies on, when that is on this machine. */
   readonly postmaster: number | null;
   query<Row extends QueryResultRow>(
@@ -22,9 +21,14 @@ export interface BenchDatabase {
   counts(): Promise<StatementCounts | null>;
   /** Connections to it, those of the bench itself left out. */
   connections(): Promise<number>;
-  /** Deadlocks since it was made. Sessions tell when they end: ask when the server has stopped. */
+  /** Deadlocks since it was made. Sessions tell when they end: ask when the server has stopped, if it can be. */
   deadlocks(): Promise<number>;
   close(): Promise<void>;
+}
+
+/** A database that belongs to one contender in one run. */
+export interface BenchDatabase extends WatchedDatabase {
+  readonly url: string;
   drop(): Promise<void>;
 }
 
@@ -54,19 +58,21 @@ export async function makeBenchDatabase(name: string, template?: string): Promis
 
 /** Opens a database of the bench that is there. */
 export async function openBenchDatabase(database: string): Promise<BenchDatabase> {
-  const opened = await watchDatabase(withDatabase(benchServer(), database));
+  const url = withDatabase(benchServer(), database);
+  const watched = await watchDatabase({ connectionString: url });
   return {
-    ...opened,
+    ...watched,
+    url,
     async drop() {
-      await opened.close();
+      await watched.close();
       await dropDatabase(database);
     },
   };
 }
 
-/** What a benchmark reads of any database, also of one that it has not made. */
-export async function watchDatabase(url: string): Promise<Omit<BenchDatabase, 'drop'>> {
-  const client = new Client({ connectionString: url, application_name: prefix });
+/** Reads of any database, also of one that the bench has not made. */
+export async function watchDatabase(config: ClientConfig): Promise<WatchedDatabase> {
+  const client = new Client({ ...config, application_name: prefix });
   client.on('error', () => {});
   await client.connect();
   const query = async <Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []) =>
@@ -76,10 +82,10 @@ export async function watchDatabase(url: string): Promise<Omit<BenchDatabase, 'd
     return Number(row?.value);
   };
   const [backend] = await query<{ pid: number }>('select pg_backend_pid() as pid');
-  const isHere = existsSync(`/proc/${backend?.pid}`) && !/@(?!localhost|127\.0\.0\.1)\w/.test(url);
+  const isHere =
+    existsSync(`/proc/${backend?.pid}`) && /^(\/|localhost$|127\.0\.0\.1$)/.test(client.host);
   const counting = await hasStatements(client);
   return {
-    url,
     postmaster: isHere ? parentOf(backend?.pid ?? 0) : null,
     query,
     logPosition: () => number(`pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')`),

@@ -5,7 +5,7 @@ import { certificatePem, makeAuthority } from '../../clients/simulator/identity.
 import type { Contender, Running } from './contenders/contender.ts';
 import { graphmdm } from './contenders/graphmdm.ts';
 import { namedPeers } from './contenders/nanomdm.ts';
-import { type BenchDatabase, makeBenchDatabase } from './database.ts';
+import { makeBenchDatabase, type WatchedDatabase } from './database.ts';
 import { type Entry, entriesOf, pairsOf } from './entries.ts';
 import type { DeviceBench } from './flags.ts';
 import { udidOf } from './load/devices.ts';
@@ -18,7 +18,7 @@ import { openTemplates } from './templates.ts';
 /** What a scenario works with: a server that is warm, with its devices enrolled. */
 export interface Ready {
   readonly server: Running;
-  readonly database: BenchDatabase;
+  readonly database: WatchedDatabase;
   readonly load: Load;
   readonly bench: DeviceBench;
   readonly shape: Shape | null;
@@ -57,8 +57,11 @@ export async function benchDevices(plan: Plan): Promise<void> {
     const database = await makeBenchDatabase(contender.name, template);
     try {
       const server = await contender.start({ database, ca, proof: bench.proof });
-      const parts = await withServer(server, database, shape).finally(server.stop);
-      return withDeadlocks(parts, await database.deadlocks());
+      let inOwn = 0;
+      const parts = await withServer(server, server.database ?? database, shape)
+        .finally(async () => (inOwn = (await server.database?.deadlocks()) ?? 0))
+        .finally(server.stop);
+      return withDeadlocks(parts, inOwn + (await database.deadlocks()));
     } finally {
       await database.drop();
     }
@@ -66,7 +69,7 @@ export async function benchDevices(plan: Plan): Promise<void> {
 
   async function withServer(
     server: Running,
-    database: BenchDatabase,
+    database: WatchedDatabase,
     shape: Shape | null,
   ): Promise<Parts> {
     const step = shape === null ? 1 : stepOf(shape.enrollments, bench.devices);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { graphmdmBy } from './contenders/graphmdm.ts';
+import { graphmdmAs } from './contenders/graphmdm.ts';
 import { namedPeers } from './contenders/nanomdm.ts';
 import { benchDevices, type Ready } from './devices.ts';
 import { readFlags } from './flags.ts';
@@ -17,9 +17,9 @@ export async function benchEnqueue(args: readonly string[]): Promise<void> {
     bench,
     scenario: enqueueMany,
     contenders: [
-      graphmdmBy('graph by filter'),
-      graphmdmBy('graph by ids'),
-      graphmdmBy('/v1 by ids'),
+      graphmdmAs('graphmdm, graph by filter', { door: 'graph by filter' }),
+      graphmdmAs('graphmdm, graph by ids', { door: 'graph by ids' }),
+      graphmdmAs('graphmdm, /v1 by ids', { door: '/v1 by ids' }),
       ...(bench.alone ? [] : namedPeers()),
     ],
   });

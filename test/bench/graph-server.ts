@@ -23,17 +23,21 @@ export interface BenchGraph {
   stop(): Promise<void>;
 }
 
-/** @param flags further ones for the server */
+/**
+ * @param flags further ones for the server
+ * @param template the database that its own is a copy of
+ */
 export async function startBenchGraph(
   name: string,
   flags: readonly string[] = [],
+  template?: string,
 ): Promise<BenchGraph> {
   const folder = mkdtempSync(join(tmpdir(), 'graphmdm-bench-'));
   chmodSync(folder, 0o711);
   const authority = await makeAuthority({ key: 'rsa' });
   const ca = join(folder, 'ca.pem');
   writeFileSync(ca, certificatePem(authority.certificate));
-  const database = await makeBenchDatabase(name);
+  const database = await makeBenchDatabase(name, template);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const main = fileURLToPath(new URL('../../dist/server/main.js', import.meta.url));
@@ -52,6 +56,7 @@ export async function startBenchGraph(
       ...(process.env['BENCH_FLAGS']?.split(' ') ?? []),
     ],
     `${url}/readyz`,
+    flags.includes('--workers') ? join(folder, 'log') : null,
   ).catch(async (error: unknown) => {
     await clear();
     throw error;

@@ -1,17 +1,28 @@
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { buildCommand } from '../../server/protocol/messages/command.ts';
+import { graphmdm } from './contenders/graphmdm.ts';
 import { type BenchGraph, quantile, startBenchGraph } from './graph-server.ts';
 import { deliveryKey, type LiveSaid, type LiveWord, monotonicMs } from './live-words.ts';
-import { type BenchDevice, enrolMessages, makeDevices, resultMessage } from './load/devices.ts';
+import {
+  type BenchDevice,
+  enrolMessages,
+  idleMessage,
+  makeDevices,
+  resultMessage,
+} from './load/devices.ts';
 import { type Answer, type Connection, openConnection } from './load/http.ts';
-import { memoryMegabytes } from './processor-time.ts';
+import { memoryMegabytes, processorSeconds } from './processor-time.ts';
+import { readShapes } from './shape.ts';
 import { tableOf } from './table.ts';
+import { openTemplates } from './templates.ts';
 
 /** Subscriptions for each token; the server allows 500. */
 const eachToken = 250;
@@ -23,6 +34,7 @@ const eachToken = 250;
 export async function benchLive(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
+    strict: true,
     options: {
       subscribers: { type: 'string', default: '1000' },
       devices: { type: 'string', default: '200' },
@@ -30,26 +42,45 @@ export async function benchLive(args: readonly string[]): Promise<void> {
       seconds: { type: 'string', default: '20' },
       'warm-up': { type: 'string', default: '5' },
       processes: { type: 'string', default: '1' },
+      polls: { type: 'string', default: '0' },
+      shapes: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      folder: { type: 'string' },
     },
   });
+  const [shape] = values.shapes === undefined ? [] : readShapes(values.shapes);
+  const templates = openTemplates(values.keep);
+  const template = shape === undefined ? undefined : await templates.of(graphmdm, shape);
   const perSecond = Number(values['per-second']);
   const warmUp = perSecond * Number(values['warm-up']);
   const plan: Plan = {
     subscribers: Number(values.subscribers),
     devices: Number(values.devices),
     perSecond,
+    polls: Number(values.polls),
     warmUp,
     reports: warmUp + perSecond * Number(values.seconds),
   };
-  const server = await startBenchGraph('live', ['--workers', values.processes]);
+  const flags = values.processes === '1' ? [] : ['--workers', values.processes];
+  const server = await startBenchGraph('live', flags, template);
   try {
     const figures = await run(server, plan);
-    process.stdout.write(
-      tableOf([{ subscribers: plan.subscribers, processes: Number(values.processes), ...figures }]),
-    );
+    const row = {
+      enrolments: shape?.enrollments ?? plan.devices,
+      subscribers: plan.subscribers,
+      processes: Number(values.processes),
+      ...figures,
+    };
+    process.stdout.write(tableOf([row]));
+    if (values.folder !== undefined) {
+      mkdirSync(values.folder, { recursive: true });
+      const file = `live-${row.enrolments}-${row.processes}.json`;
+      writeFileSync(join(values.folder, file), `${JSON.stringify(row, null, 2)}\n`);
+    }
     if (figures.lost > 0 || figures.doubled > 0) process.exitCode = 1;
   } finally {
     await server.stop();
+    await templates.end();
   }
 }
 
@@ -57,6 +88,8 @@ interface Plan {
   readonly subscribers: number;
   readonly devices: number;
   readonly perSecond: number;
+  /** Polls a second besides, over connections of their own. */
+  readonly polls: number;
   /** Reports that are not counted. */
   readonly warmUp: number;
   readonly reports: number;
@@ -65,10 +98,12 @@ interface Plan {
 async function run(server: BenchGraph, plan: Plan) {
   const { authority, host, port, pid } = server;
   const devices = makeDevices(authority, {
-    ...{ first: 0, step: 1, count: plan.devices, proof: 'signature', key: 'rsa' },
+    // Others than those that a filled database has.
+    ...{ first: 50_000_000, step: 1, count: plan.devices, proof: 'signature', key: 'rsa' },
     host: `${host}:${port}`,
   });
   const connections = Array.from({ length: 32 }, () => openConnection(host, port));
+  const pollConnections = connections.map(() => openConnection(host, port));
   try {
     const [first] = connections;
     for (const [number, device] of devices.entries()) {
@@ -81,10 +116,25 @@ async function run(server: BenchGraph, plan: Plan) {
       if (device === undefined || uuid === undefined) throw new Error('too few are planned');
       return { key: deliveryKey(device.udid, uuid), message: resultMessage(device, uuid, 200) };
     });
+    const idleMessages = devices.map(idleMessage);
     const memoryBefore = memoryMegabytes(pid);
     const subscribers = await subscribe(server, devices, plan.subscribers);
     const memory = watchMemory(pid);
-    const began = await sendAll(connections, reports, plan.perSecond);
+    const { postmaster } = server.database;
+    const processor = () => [processorSeconds(pid), processorSeconds(postmaster ?? 0)];
+    const [before, beganAt] = [processor(), performance.now()];
+    const polls = Array.from(
+      { length: Math.round((plan.polls * plan.reports) / plan.perSecond) },
+      (_, at) => ({ message: idleMessages[at % idleMessages.length] ?? Buffer.alloc(0) }),
+    );
+    const [began] = await Promise.all([
+      sendAll(connections, reports, plan.perSecond),
+      sendAll(pollConnections, polls, plan.polls),
+    ]);
+    const seconds = (performance.now() - beganAt) / 1000;
+    const [serverCores = 0, databaseCores = 0] = processor().map((value, at) =>
+      rounded((value - (before[at] ?? 0)) / seconds, 2),
+    );
     const followers = (at: number) => followersOf(at % plan.devices, plan);
     const expected = reports.reduce((sum, _, at) => sum + followers(at), 0);
     const collected = await subscribers.collect(expected);
@@ -92,12 +142,15 @@ async function run(server: BenchGraph, plan: Plan) {
     subscribers.stop();
     return {
       'results/s': plan.perSecond,
+      'polls/s': plan.polls,
       ...figuresOf(reports, began, followers, collected, plan.warmUp),
       'MB before': Math.round(memoryBefore),
       'MB most': Math.round(megabytes),
+      'server cores': serverCores,
+      'PostgreSQL cores': databaseCores,
     };
   } finally {
-    for (const connection of connections) connection.close();
+    for (const connection of [...connections, ...pollConnections]) connection.close();
   }
 }
 
@@ -123,8 +176,12 @@ function figuresOf(
     doubled += Math.max(0, times - followers(at));
     if (at >= warmUp && times > 0) latencies.push(last - (began[at] ?? 0));
   }
-  const ms = (part: number) => Math.round(quantile(latencies, part) * 10) / 10;
+  const ms = (part: number) => rounded(quantile(latencies, part), 1);
   return { 'p50 ms': ms(0.5), 'p99 ms': ms(0.99), 'most ms': ms(1), lost, doubled };
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
 }
 
 /** Queues so many commands for all devices. */

@@ -1,7 +1,7 @@
-import type { BenchDatabase } from './database.ts';
+import type { WatchedDatabase } from './database.ts';
 import type { Running } from './contenders/contender.ts';
 import type { LoadOutcome } from './load/words.ts';
-import { processorSeconds } from './processor-time.ts';
+import { processorSeconds, withoutDatabase } from './processor-time.ts';
 import { watch, type Watched } from './watch.ts';
 
 /** What a piece of work cost, by request. */
@@ -41,19 +41,16 @@ const mostLoad = 0.85;
 /** Measures what `work` costs the server and its database. */
 export async function measure(
   server: Running,
-  database: BenchDatabase,
+  database: WatchedDatabase,
   work: () => Promise<LoadOutcome>,
 ): Promise<Figures> {
   const { postmaster } = database;
-  const read = async () => {
-    const inDatabase = postmaster === null ? Number.NaN : processorSeconds(postmaster);
-    return {
-      server: processorSeconds(server.pid) - (server.ownsDatabase ? inDatabase : 0),
-      database: inDatabase,
-      counts: await database.counts(),
-      wal: await database.logPosition(),
-    };
-  };
+  const read = async () => ({
+    server: withoutDatabase(processorSeconds, server.pid, postmaster),
+    database: postmaster === null ? Number.NaN : processorSeconds(postmaster),
+    counts: await database.counts(),
+    wal: await database.logPosition(),
+  });
   const watching = watch(server, database);
   const before = await read();
   const outcome = await work();

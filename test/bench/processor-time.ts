@@ -48,3 +48,13 @@ function statOf(pid: number): readonly string[] | null {
     return null;
   }
 }
+
+/** What a server takes of something, without its database's part where that runs below it. */
+export function withoutDatabase(
+  value: (pid: number) => number,
+  server: number,
+  postmaster: number | null,
+): number {
+  const isBelow = postmaster !== null && withDescendants(server).includes(postmaster);
+  return value(server) - (isBelow ? value(postmaster) : 0);
+}

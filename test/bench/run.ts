@@ -1,4 +1,5 @@
 import { benchDevices } from './devices.ts';
+import { benchEmbedded } from './embedded.ts';
 import { benchEnqueue } from './enqueue.ts';
 import { fanOut } from './fan-out.ts';
 import { benchFill } from './fill.ts';
@@ -6,13 +7,15 @@ import { readFlags } from './flags.ts';
 import { benchGraph } from './graph.ts';
 import { benchLive } from './live.ts';
 import { benchPush } from './push.ts';
-import { bloat, cycle, idle, storm } from './scenarios.ts';
+import { cycle, idle, pollsAndReports, storm } from './scenarios.ts';
+import { benchRestart, benchWorkers } from './workers.ts';
 
 // `npm run bench`: the benchmarks that are named: `npm run bench idle -- --rounds=5`.
 
 const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   push: benchPush,
   idle: (args) => benchDevices({ title: 'idle', bench: readFlags(args), scenario: idle }),
+  embedded: benchEmbedded,
   cycle: (args) =>
     benchDevices({
       title: 'cycle',
@@ -43,7 +46,7 @@ const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<v
         ...{ rounds: '2', seconds: '15', commands: '2' },
         shapes: '1000:0,1000000:7500000,1000000:7500000:1000',
       }),
-      scenario: bloat,
+      scenario: pollsAndReports,
     }),
   'fan-out': (args) =>
     benchDevices({
@@ -65,6 +68,8 @@ const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<v
       authority: 'ec',
       scenario: idle,
     }),
+  workers: benchWorkers,
+  restart: benchRestart,
 };
 
 const words = process.argv.slice(2);

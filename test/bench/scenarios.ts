@@ -15,8 +15,8 @@ export async function cycle(ready: Ready): Promise<Parts> {
   return { '': await measureCycle(ready) };
 }
 
-/** Both, one after the other: what must not grow with what is in the database. */
-export async function bloat(ready: Ready): Promise<Parts> {
+/** Both, one after the other. */
+export async function pollsAndReports(ready: Ready): Promise<Parts> {
   return { polls: await measurePolls(ready), reports: await measureCycle(ready) };
 }
 

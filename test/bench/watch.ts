@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Running } from './contenders/contender.ts';
-import type { BenchDatabase } from './database.ts';
-import { memoryMegabytes } from './processor-time.ts';
+import type { WatchedDatabase } from './database.ts';
+import { memoryMegabytes, withoutDatabase } from './processor-time.ts';
 
 /** What was seen from time to time. */
 export interface Watched {
@@ -14,17 +14,13 @@ export interface Watched {
 const interval = 500;
 
 /** Looks at a server from now on, until it is stopped. */
-export function watch(server: Running, database: BenchDatabase) {
+export function watch(server: Running, database: WatchedDatabase) {
   const began = performance.now();
   const memory: [number, number][] = [];
   let [databaseConnections, deviceConnections] = [0, 0];
 
   async function look(): Promise<void> {
-    const megabytes =
-      memoryMegabytes(server.pid) -
-      (server.ownsDatabase && database.postmaster !== null
-        ? memoryMegabytes(database.postmaster)
-        : 0);
+    const megabytes = withoutDatabase(memoryMegabytes, server.pid, database.postmaster);
     memory.push([Math.round(performance.now() - began) / 1000, Math.round(megabytes * 10) / 10]);
     deviceConnections = Math.max(deviceConnections, connectionsTo(server.port));
     databaseConnections = Math.max(databaseConnections, await database.connections());

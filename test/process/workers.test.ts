@@ -122,6 +122,16 @@ describe('a server of several workers', { timeout: 120_000 }, () => {
     expect((await server.stop()).status).toBe(0);
   });
 
+  it('goes on starting when it is told to replace workers that are not there yet', async () => {
+    const flags = ['--listen', '127.0.0.1:0', '--data-dir', scratchFolder(), '--workers', '2'];
+    const server = startProcess(flags, { env: await onServer() });
+    await waitFor(() => withDescendants(server.pid).length > 1);
+    server.signal('SIGHUP');
+    const { url } = await server.listening;
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    expect((await server.stop()).status).toBe(0);
+  });
+
   it('says once that its port is taken, and touches nothing', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');

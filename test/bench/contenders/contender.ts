@@ -1,4 +1,4 @@
-import type { BenchDatabase } from '../database.ts';
+import type { BenchDatabase, WatchedDatabase } from '../database.ts';
 import type { Proof } from '../load/devices.ts';
 import type { Shape } from '../shape.ts';
 
@@ -22,8 +22,8 @@ export interface Running {
   readonly pid: number;
   readonly host: string;
   readonly port: number;
-  /** Whether its database is a process below it. @default false */
-  readonly ownsDatabase?: boolean;
+  /** The database that it runs itself, and uses instead of the one that was made for it. */
+  readonly database?: WatchedDatabase;
   /** Queues a command (an XML property list) for enrolments, by their ids: all that there are. */
   enqueue(ids: readonly string[], plist: string): Promise<void>;
   /** Gives enrolments that `fill` has made the certificates of devices. */
