@@ -16,7 +16,7 @@ export async function fanOut({ server, database, load, bench, ids }: Ready): Pro
   };
   const first = Math.max(0, bench.commands - meanwhile);
   await enqueue(uuids.slice(0, first));
-  await load.tell({ do: 'sign', uuids, bytes: bench.bytes });
+  await load.tell({ do: 'sign', uuids, bytes: bench.bytes, answers: bench.answers });
   const figures = await measure(server, database, async () => {
     const began = performance.now();
     const [most] = await Promise.all([
