@@ -1,8 +1,10 @@
+import type { Prisma } from '../generated/prisma/client.ts';
 import { scopesIn } from '../server/model/viewer.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { isUuid } from './job.ts';
-import { ofTenant } from './load.ts';
+import { keyList } from './key-page.ts';
+import { nodesQuery, ofTenant } from './load.ts';
 import { linkTenant, Tenant } from './tenant.ts';
 
 const readers = { scope: 'tokens:read' } as const;
@@ -99,6 +101,8 @@ export async function linkApiToken(
   return prisma.apiToken.findFirst({ ...query, where: { id: tokenId, ...ofTenant(viewer) } });
 }
 
+const tokenPage = keyList('apiTokens', 'desc', (row: { key: bigint }) => row.key);
+
 builder.queryFields((t) => ({
   apiToken: t.prismaField({
     type: ApiToken,
@@ -109,16 +113,21 @@ builder.queryFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
     resolve: (query, _root, { id }, context) => linkApiToken(context, apiTokenIdOf(id), query),
   }),
-  apiTokens: t.prismaConnection({
+  apiTokens: t.connection({
     type: ApiToken,
-    cursor: 'key',
     description: 'API tokens, the newest first. Tokens of all tenants are shown only to such.',
     authScopes: readers,
-    resolve: (query, _root, _args, { prisma, viewer }) =>
-      prisma.apiToken.findMany({
-        ...query,
-        where: ofTenant(viewer),
-        orderBy: { key: 'desc' },
-      }),
+    resolve: (_root, args, context, info) => {
+      const { prisma, viewer } = context;
+      const query: { select?: Prisma.ApiTokenSelect } = nodesQuery(context, info, 'key');
+      return tokenPage(args, ({ key, order, take }) =>
+        prisma.apiToken.findMany({
+          ...query,
+          where: { ...ofTenant(viewer), key },
+          orderBy: { key: order },
+          take,
+        }),
+      );
+    },
   }),
 }));

@@ -1,5 +1,7 @@
+import type { Prisma } from '../generated/prisma/client.ts';
 import { builder } from './builder.ts';
-import { ofTenant } from './load.ts';
+import { keyList } from './key-page.ts';
+import { nodesQuery, ofTenant } from './load.ts';
 import { parseKey } from './page.ts';
 import { linkTenant, Tenant } from './tenant.ts';
 
@@ -49,29 +51,36 @@ const FilterInput = builder.inputType('AuditEntryFilterInput', {
   }),
 });
 
+const auditPage = keyList('auditEntries', 'desc', (row: { key: bigint }) => row.key);
+
 builder.queryField('auditEntries', (t) =>
-  t.prismaConnection({
+  t.connection({
     type: AuditEntry,
-    cursor: 'key',
     description: 'Who did what, the newest first. A tenant sees what its own tokens did.',
     authScopes: readers,
     args: {
       filter: t.arg({ type: FilterInput, description: 'Only these entries; absent: all.' }),
     },
-    resolve: (query, _root, { filter }, { prisma, viewer }) => {
+    resolve: (_root, { filter, ...args }, context, info) => {
+      const { prisma, viewer } = context;
       const { actors, actions, from, until } = filter ?? {};
-      return prisma.auditEntry.findMany({
-        ...query,
-        where: {
-          ...ofTenant(viewer),
-          ...(actors && { actor: { in: actors.map(storable) } }),
-          ...(actions && { action: { in: actions.map(storable) } }),
-          ...((from || until) && {
-            at: { ...(from && { gte: from }), ...(until && { lt: until }) },
-          }),
-        },
-        orderBy: { key: 'desc' },
-      });
+      const query: { select?: Prisma.AuditEntrySelect } = nodesQuery(context, info, 'key');
+      return auditPage(args, ({ key, order, take }) =>
+        prisma.auditEntry.findMany({
+          ...query,
+          where: {
+            ...ofTenant(viewer),
+            key,
+            ...(actors && { actor: { in: actors.map(storable) } }),
+            ...(actions && { action: { in: actions.map(storable) } }),
+            ...((from || until) && {
+              at: { ...(from && { gte: from }), ...(until && { lt: until }) },
+            }),
+          },
+          orderBy: { key: order },
+          take,
+        }),
+      );
     },
   }),
 );

@@ -2,7 +2,8 @@ import type { Prisma } from '../generated/prisma/client.ts';
 import { builder } from './builder.ts';
 import { Command } from './command.ts';
 import { DeviceEnrollment, Enrollment } from './enrollment.ts';
-import { linkCommand, linkEnrollment, ofTenant } from './load.ts';
+import { keyList } from './key-page.ts';
+import { linkCommand, linkEnrollment, nodesQuery, ofTenant } from './load.ts';
 
 const readers = { scope: 'enrollments:read' } as const;
 
@@ -129,24 +130,34 @@ const CertificateRenewalFilter = builder.inputType('CertificateRenewalFilter', {
   }),
 });
 
+const renewalPage = keyList(
+  'certificateRenewals',
+  'asc',
+  (row: { enrollmentKey: bigint }) => row.enrollmentKey,
+);
+
 builder.queryField('certificateRenewals', (t) =>
-  t.prismaConnection({
+  t.connection({
     type: CertificateRenewal,
-    cursor: 'enrollmentKey',
     description: 'The devices whose certificate is being renewed, should be, or has ended.',
     authScopes: readers,
     args: { filter: t.arg({ type: CertificateRenewalFilter, description: 'Which of them.' }) },
-    resolve: (query, _root, { filter }, { prisma, viewer }) => {
+    resolve: (_root, { filter, ...args }, context, info) => {
+      const { prisma, viewer } = context;
+      const query: { select?: Prisma.CertificateRenewalSelect } = nodesQuery(context, info);
       const where: Prisma.CertificateRenewalWhereInput = {
         ...(viewer.tenant !== null && { enrollment: ofTenant(viewer) }),
         ...(filter?.states && { state: { in: filter.states } }),
         ...(filter?.expiresBefore && { notAfter: { lt: filter.expiresBefore } }),
       };
-      return prisma.certificateRenewal.findMany({
-        ...query,
-        where,
-        orderBy: { enrollmentKey: 'asc' },
-      });
+      return renewalPage(args, ({ key, order, take }) =>
+        prisma.certificateRenewal.findMany({
+          ...query,
+          where: { ...where, enrollmentKey: key },
+          orderBy: { enrollmentKey: order },
+          take,
+        }),
+      );
     },
   }),
 );

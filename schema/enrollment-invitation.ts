@@ -8,7 +8,8 @@ import { builder } from './builder.ts';
 import { mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { isUuid } from './job.ts';
-import { ofTenant } from './load.ts';
+import { keyList } from './key-page.ts';
+import { nodesQuery, ofTenant } from './load.ts';
 
 const readers = { scope: 'invitations:read' } as const;
 const writers = { scope: 'invitations:write' } as const;
@@ -91,6 +92,8 @@ function invitationIdOf(id: string): string | null {
   return isUuid(natural) ? natural : null;
 }
 
+const invitationPage = keyList('enrollmentInvitations', 'desc', (row: { key: bigint }) => row.key);
+
 builder.queryFields((t) => ({
   enrollmentInvitation: t.prismaField({
     type: EnrollmentInvitation,
@@ -108,17 +111,26 @@ builder.queryFields((t) => ({
       });
     },
   }),
-  enrollmentInvitations: t.prismaConnection({
+  enrollmentInvitations: t.connection({
     type: EnrollmentInvitation,
-    cursor: 'key',
     description: 'Invitations, the newest first.',
     authScopes: readers,
-    resolve: (query, _root, _args, { prisma, viewer }) =>
-      prisma.enrollmentInvitation.findMany({
-        ...query,
-        where: { ...ofTenant(viewer), ...forNewEnrollments },
-        orderBy: { key: 'desc' },
-      }),
+    resolve: (_root, args, context, info) => {
+      const { prisma, viewer } = context;
+      const query: { select?: Prisma.EnrollmentInvitationSelect } = nodesQuery(
+        context,
+        info,
+        'key',
+      );
+      return invitationPage(args, ({ key, order, take }) =>
+        prisma.enrollmentInvitation.findMany({
+          ...query,
+          where: { ...ofTenant(viewer), ...forNewEnrollments, key },
+          orderBy: { key: order },
+          take,
+        }),
+      );
+    },
   }),
 }));
 

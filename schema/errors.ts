@@ -16,7 +16,7 @@ const ErrorInterface = builder.interfaceRef<UserError>('Error').implement({
       description: 'For people: what is wrong, and what to do.',
     }),
     code: t.exposeString('code', { description: 'For programs: a stable word in capitals.' }),
-    path: t.exposeStringList('path', {
+    path: t.exposeStringList('argumentPath', {
       description: 'Where in the arguments, such as `["input", "targets", "ids", "3"]`.',
     }),
   }),

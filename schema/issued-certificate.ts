@@ -8,7 +8,8 @@ import { EnrollmentInvitation } from './enrollment-invitation.ts';
 import { mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { isUuid } from './job.ts';
-import { linkEnrollment, ofTenant } from './load.ts';
+import { keyList } from './key-page.ts';
+import { linkEnrollment, nodesQuery, ofTenant } from './load.ts';
 
 const readers = { scope: 'pki:read' } as const;
 
@@ -123,19 +124,26 @@ const IssuedCertificateFilter = builder.inputType('IssuedCertificateFilter', {
   }),
 });
 
+const certificatePage = keyList('issuedCertificates', 'desc', (row: { key: bigint }) => row.key);
+
 builder.queryField('issuedCertificates', (t) =>
-  t.prismaConnection({
+  t.connection({
     type: IssuedCertificate,
-    cursor: 'key',
     description: 'The certificates that the device authority issued, the newest first.',
     authScopes: readers,
     args: { filter: t.arg({ type: IssuedCertificateFilter, description: 'Which of them.' }) },
-    resolve: (query, _root, { filter }, { prisma, viewer }) =>
-      prisma.issuedCertificate.findMany({
-        ...query,
-        where: { ...ofTenant(viewer), AND: [handedOut, ...conditions(filter ?? {})] },
-        orderBy: { key: 'desc' },
-      }),
+    resolve: (_root, { filter, ...args }, context, info) => {
+      const { prisma, viewer } = context;
+      const query: { select?: Prisma.IssuedCertificateSelect } = nodesQuery(context, info, 'key');
+      return certificatePage(args, ({ key, order, take }) =>
+        prisma.issuedCertificate.findMany({
+          ...query,
+          where: { ...ofTenant(viewer), key, AND: [handedOut, ...conditions(filter ?? {})] },
+          orderBy: { key: order },
+          take,
+        }),
+      );
+    },
   }),
 );
 

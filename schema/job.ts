@@ -1,8 +1,13 @@
+import type { Prisma } from '../generated/prisma/client.ts';
 import type { ControlJobAnswer } from '../server/mdm/jobs/control.ts';
+import type { JobErrorRow, JobPosition } from '../server/store/read/jobs.ts';
+import { emptyPage, type Page, type Stretch } from '../server/store/read/keyset.ts';
+import { batched } from './batch.ts';
 import { builder } from './builder.ts';
 import { mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
-import { ofTenant } from './load.ts';
+import { nodesQuery, ofTenant } from './load.ts';
+import { connectionOf, cursorCodec, parseKey, stretchOf } from './page.ts';
 
 const readers = { scope: 'jobs:read' } as const;
 
@@ -25,7 +30,7 @@ export function isUuid(id: string): boolean {
   return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id);
 }
 
-builder.prismaObject('JobError', {
+const JobError = builder.objectRef<JobErrorRow>('JobError').implement({
   description: 'What went wrong for one of the subjects of a job.',
   authScopes: readers,
   fields: (t) => ({
@@ -41,6 +46,16 @@ builder.prismaObject('JobError', {
     }),
   }),
 });
+
+const errorCursor = cursorCodec<bigint>(
+  'jobErrors',
+  (key) => [String(key)],
+  ([key]) => parseKey(key),
+);
+
+const errorsOfJobs = batched<string, Page<JobErrorRow>, Stretch<bigint>>(
+  ({ lists }, ids, stretch) => lists.jobErrorPages(ids, stretch),
+);
 
 export const Job = builder.prismaNode('Job', {
   description: 'Work that goes on after the request that asked for it, through restarts too.',
@@ -84,10 +99,17 @@ export const Job = builder.prismaNode('Job', {
       nullable: true,
       description: 'When it ended.',
     }),
-    errors: t.relatedConnection('errors', {
-      cursor: 'key',
+    errors: t.connection({
+      type: JobError,
       description: 'What went wrong for single subjects, in the order it happened.',
-      query: { orderBy: { key: 'asc' } },
+      resolve: async ({ id }, args, context) => {
+        const stretch = stretchOf(args, errorCursor);
+        const page = await errorsOfJobs(context, JSON.stringify(args), id, stretch);
+        return connectionOf(page ?? emptyPage, stretch, (node) => ({
+          cursor: errorCursor.encode(node.key),
+          node,
+        }));
+      },
     }),
   }),
 });
@@ -97,6 +119,15 @@ export function jobIdOf(id: string): string {
   const [, natural] = /^Job:(.+)$/.exec(Buffer.from(id, 'base64').toString('utf8')) ?? [];
   return natural !== undefined && isUuid(natural) ? natural : id;
 }
+
+const jobCursor = cursorCodec<JobPosition>(
+  'jobs',
+  ({ createdMicros, id }) => [String(createdMicros), id],
+  ([micros, id]) => {
+    const createdMicros = parseKey(micros);
+    return createdMicros === null || id === undefined || !isUuid(id) ? null : { createdMicros, id };
+  },
+);
 
 builder.queryFields((t) => ({
   job: t.prismaField({
@@ -112,25 +143,36 @@ builder.queryFields((t) => ({
         : null;
     },
   }),
-  jobs: t.prismaConnection({
+  jobs: t.connection({
     type: Job,
-    cursor: 'id',
     description: 'Jobs, the newest first.',
     authScopes: readers,
     args: {
       states: t.arg({ type: [JobState], description: 'Only those in one of these states.' }),
       kinds: t.arg.stringList({ description: 'Only those of one of these kinds.' }),
     },
-    resolve: (query, _root, { states: wanted, kinds }, { prisma, viewer }) =>
-      prisma.job.findMany({
-        ...query,
-        where: {
-          ...ofTenant(viewer),
-          ...(wanted && { state: { in: wanted } }),
-          ...(kinds && { kind: { in: kinds } }),
-        },
-        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-      }),
+    resolve: async (_root, { states: wanted, kinds, ...args }, context, info) => {
+      const { lists, prisma, viewer } = context;
+      const stretch = stretchOf(args, jobCursor);
+      const filter = {
+        ...(wanted && { states: wanted }),
+        // PostgreSQL knows no NUL in a text, so no kind has one.
+        ...(kinds && { kinds: kinds.filter((kind) => !kind.includes('\0')) }),
+      };
+      const page = await lists.jobPage(viewer, filter, stretch);
+      const query: { select?: Prisma.JobSelect } = nodesQuery(context, info, 'id');
+      const where = { id: { in: page.rows.map(({ id }) => id) }, ...ofTenant(viewer) };
+      const found = await prisma.job.findMany({ ...query, where });
+      const byId = new Map(found.map((job) => [job.id, job]));
+      const rows = page.rows.flatMap((at) => {
+        const node = byId.get(at.id);
+        return node ? [{ at, node }] : [];
+      });
+      return connectionOf({ rows, more: page.more }, stretch, ({ at, node }) => ({
+        cursor: jobCursor.encode(at),
+        node,
+      }));
+    },
   }),
 }));
 

@@ -13,15 +13,16 @@ export interface EnrollmentQuery {
 
 /**
  * What the nodes of a connection need: the plugin plans it by where they stand in the selection.
- * @param path  from the field to the nodes
+ * @param columns  what is needed of each row beside that, for its cursor
  */
 export function nodesQuery(
   context: GraphContext,
   info: GraphQLResolveInfo,
-  path = ['edges', 'node'],
+  ...columns: readonly string[]
 ) {
-  const { select, include } = queryFromInfo({ context, info, path });
-  if (select) return { select };
+  const { select, include } = queryFromInfo({ context, info, path: ['edges', 'node'] });
+  if (select)
+    return { select: { ...select, ...Object.fromEntries(columns.map((c) => [c, true])) } };
   return include ? { include } : {};
 }
 

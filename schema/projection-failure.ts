@@ -1,7 +1,10 @@
+import type { Prisma } from '../generated/prisma/client.ts';
+import { pageOf } from '../server/store/read/keyset.ts';
 import { builder } from './builder.ts';
 import { Command } from './command.ts';
 import { Enrollment } from './enrollment.ts';
-import { linkCommand, linkEnrollment, ofTenant } from './load.ts';
+import { linkCommand, linkEnrollment, nodesQuery, ofTenant } from './load.ts';
+import { connectionOf, cursorCodec, parseKey, stretchOf } from './page.ts';
 
 const readers = { scope: 'jobs:read' } as const;
 
@@ -46,17 +49,59 @@ const ProjectionFailure = builder.prismaObject('ProjectionFailure', {
   }),
 });
 
+interface Position {
+  readonly eventId: bigint;
+  readonly projection: string;
+}
+
+const failureCursor = cursorCodec<Position>(
+  'projectionFailures',
+  ({ eventId, projection }) => [String(eventId), projection],
+  ([event, projection]) => {
+    const eventId = parseKey(event);
+    return eventId === null || projection === undefined ? null : { eventId, projection };
+  },
+);
+
+/** What stands behind a position: the newest event first, then by the projection's name. */
+function behind({ eventId, projection }: Position): Prisma.ProjectionFailureWhereInput {
+  return { OR: [{ eventId: { lt: eventId } }, { eventId, projection: { gt: projection } }] };
+}
+
+function ahead({ eventId, projection }: Position): Prisma.ProjectionFailureWhereInput {
+  return { OR: [{ eventId: { gt: eventId } }, { eventId, projection: { lt: projection } }] };
+}
+
 builder.queryField('projectionFailures', (t) =>
-  t.prismaConnection({
+  t.connection({
     type: ProjectionFailure,
-    cursor: 'projection_eventId',
     description: 'Events that what is derived from events had to do without, the newest first.',
     authScopes: readers,
-    resolve: (query, _root, _args, { prisma, viewer }) =>
-      prisma.projectionFailure.findMany({
+    resolve: async (_root, args, context, info) => {
+      const { prisma, viewer } = context;
+      const stretch = stretchOf(args, failureCursor);
+      const { after, before, fromEnd, limit } = stretch;
+      const query: { select?: Prisma.ProjectionFailureSelect } = nodesQuery(
+        context,
+        info,
+        'eventId',
+        'projection',
+      );
+      const rows = await prisma.projectionFailure.findMany({
         ...query,
-        where: ofTenant(viewer),
-        orderBy: [{ eventId: 'desc' }, { projection: 'asc' }],
-      }),
+        where: {
+          ...ofTenant(viewer),
+          AND: [...(after ? [behind(after)] : []), ...(before ? [ahead(before)] : [])],
+        },
+        orderBy: fromEnd
+          ? [{ eventId: 'asc' }, { projection: 'desc' }]
+          : [{ eventId: 'desc' }, { projection: 'asc' }],
+        take: limit + 1,
+      });
+      return connectionOf(pageOf(rows, stretch), stretch, (node) => ({
+        cursor: failureCursor.encode(node),
+        node,
+      }));
+    },
   }),
 );

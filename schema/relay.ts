@@ -1,7 +1,22 @@
+import { type GraphQLResolveInfo, isObjectType } from 'graphql';
 import { ValidationError } from '../server/model/errors.ts';
 
 /** How many nodes one `nodes` query may ask for. */
 const nodesLimit = 100;
+
+interface GlobalId {
+  readonly typename: string;
+  readonly id: string;
+}
+
+/** @throws {ValidationError} it names no type whose objects are found by their ids */
+function demandNode({ typename }: GlobalId, { schema }: GraphQLResolveInfo, name: string): void {
+  const type = schema.getType(typename);
+  if (isObjectType(type) && type.getInterfaces().some(({ name: one }) => one === 'Node')) return;
+  throw new ValidationError('BAD_USER_INPUT', 'This is no global id. Send ids as you got them.', [
+    name,
+  ]);
+}
 
 /** Words for the types and arguments that the relay plugin makes. */
 export const relayOptions = {
@@ -27,6 +42,16 @@ export const relayOptions = {
     description: 'Any object by its global id; null when there is none for this token.',
     authScopes: { anyToken: true },
     args: { id: { description: 'A global id, as any object shows it.' } },
+    resolve: (
+      _root: object,
+      { id }: { id: GlobalId },
+      _context: object,
+      info: GraphQLResolveInfo,
+      resolveNode: (id: GlobalId) => unknown,
+    ) => {
+      demandNode(id, info, 'id');
+      return resolveNode(id);
+    },
   },
   nodesQueryOptions: {
     description: 'Objects by their global ids, in the same order; null where there is none.',
@@ -34,14 +59,15 @@ export const relayOptions = {
     args: { ids: { description: 'Global ids, at most 100.' } },
     resolve: async (
       _root: object,
-      { ids }: { ids: readonly { typename: string; id: string }[] },
+      { ids }: { ids: readonly GlobalId[] },
       _context: object,
-      _info: object,
-      resolveNodes: (ids: { typename: string; id: string }[]) => Promise<unknown[]>,
+      info: GraphQLResolveInfo,
+      resolveNodes: (ids: GlobalId[]) => Promise<unknown[]>,
     ) => {
       if (ids.length > nodesLimit) {
         throw new ValidationError('TOO_MANY', `At most ${nodesLimit} ids at once.`, ['ids']);
       }
+      for (const id of ids) demandNode(id, info, 'ids');
       return resolveNodes([...ids]);
     },
   },

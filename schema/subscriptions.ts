@@ -339,8 +339,11 @@ function namesIn(
   const { enrollments, commands } = filter ?? {};
   if (enrollments?.length === 0) throw emptyList('enrollments');
   if (commands?.length === 0) throw emptyList('commands');
+  const ids = enrollments?.map(enrollmentIdOf);
+  if (ids?.some(hasNul)) throw notAName('enrollments');
+  if (commands?.some(hasNul)) throw notAName('commands');
   return {
-    ...(enrollments && { enrollmentIds: new Set(enrollments.map(enrollmentIdOf)) }),
+    ...(ids && { enrollmentIds: new Set(ids) }),
     ...(commands && { commandUuids: new Set(commands) }),
   };
 }
@@ -351,6 +354,15 @@ function emptyList(name: string): ValidationError {
     `\`${name}\` is empty, so that nothing could ever match. Leave it out to mean any.`,
     ['filter', name],
   );
+}
+
+/** The database has no such texts, and would be asked for them again and again. */
+function hasNul(text: string): boolean {
+  return text.includes('\0');
+}
+
+function notAName(name: string): ValidationError {
+  return new ValidationError('NOT_A_TEXT', 'A name holds no NUL.', ['filter', name]);
 }
 
 function typeNameOf(item: EventItem | CheckpointItem): string {

@@ -1,7 +1,9 @@
-import type { Tenant as TenantRow } from '../generated/prisma/client.ts';
+import type { Prisma, Tenant as TenantRow } from '../generated/prisma/client.ts';
 import { batched } from './batch.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
+import { type KeyRange, keyList } from './key-page.ts';
+import { nodesQuery } from './load.ts';
 
 const readers = { scope: 'tenants:read' } as const;
 
@@ -57,17 +59,33 @@ export async function linkTenant(
   return (await tenantOfLevel(context, group, seen(viewer, tenant), query)) ?? null;
 }
 
+const tenantPage = keyList('tenants', 'asc', (row: { id: number }) => BigInt(row.id));
+
+/** Ids of tenants are small numbers; a cursor that somebody made up may hold a larger one. */
+function numbers({ gt, lt }: KeyRange['key']): Prisma.TenantWhereInput {
+  const small = (key: bigint) =>
+    Number(BigInt.asIntN(32, key) === key ? key : key < 0n ? -1 : 2 ** 31 - 1);
+  return {
+    id: { ...(gt !== undefined && { gt: small(gt) }), ...(lt !== undefined && { lt: small(lt) }) },
+  };
+}
+
 builder.queryField('tenants', (t) =>
-  t.prismaConnection({
+  t.connection({
     type: Tenant,
-    cursor: 'id',
     description: 'The tenants; for a token of one tenant only its own.',
     authScopes: readers,
-    resolve: (query, _root, _args, { prisma, viewer }) =>
-      prisma.tenant.findMany({
-        ...query,
-        where: viewer.tenant === null ? {} : { id: viewer.tenant },
-        orderBy: { id: 'asc' },
-      }),
+    resolve: (_root, args, context, info) => {
+      const { prisma, viewer } = context;
+      const query: { select?: Prisma.TenantSelect } = nodesQuery(context, info, 'id');
+      return tenantPage(args, ({ key, order, take }) =>
+        prisma.tenant.findMany({
+          ...query,
+          where: { AND: [numbers(key), viewer.tenant === null ? {} : { id: viewer.tenant }] },
+          orderBy: { id: order },
+          take,
+        }),
+      );
+    },
   }),
 );

@@ -39,6 +39,10 @@ export function createHttpHandler<Context extends object>(parts: {
 
   return async (request, response) => {
     if (graphiql && wantsPage(request)) return graphiql(request, response);
+    // Media types are the same in any case (RFC 9110, 8.3.1), which yoga does not know.
+    const { 'content-type': type } = request.headers;
+    if (type)
+      request.headers['content-type'] = type.replace(/^[^;]*/, (name) => name.trim().toLowerCase());
     const traceId = traceIdFrom(header(request.headers['traceparent']));
     return withTraceId(traceId, () => operate(request, response, traceId));
   };

@@ -45,7 +45,7 @@ function placeOf({ nodes, source, positions, path }: GraphQLError) {
 function extensionsOf(error: UserError): GraphQLFormattedError['extensions'] {
   return {
     code: error.code,
-    ...(error.path.length > 0 && { argumentPath: error.path }),
+    ...(error.argumentPath.length > 0 && { argumentPath: error.argumentPath }),
     ...(error instanceof CursorError && { oldest: error.oldest }),
   };
 }

@@ -8,7 +8,9 @@ import { createMask } from './mask.ts';
 import { openSubscriptionsPlugin } from './open-subscriptions.ts';
 import type { ContextOf, Operation } from './operation.ts';
 import { requestLimitPlugin } from './request-limits.ts';
+import { requestManners } from './request-manners.ts';
 import type { GraphqlSettings } from './settings.ts';
+import { wellFormedPlugin } from './well-formed.ts';
 
 /** Where the graph is. */
 export const endpoint = '/graphql';
@@ -35,9 +37,11 @@ export function createPipeline<Context extends object>(parts: YogaParts<Context>
     graphqlEndpoint: endpoint,
     context: ({ operation }) => contextOf(operation),
     plugins: [
+      requestManners,
       requestLimitPlugin(settings.bodyLimit, refused),
       ...limitPlugins(refused),
       ...(settings.introspection ? [] : [noIntrospection]),
+      wellFormedPlugin,
       costPlugin(refused),
       openSubscriptionsPlugin(refused),
     ],

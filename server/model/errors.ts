@@ -2,13 +2,16 @@
 export abstract class UserError extends Error {
   /** Stable, upper-case word that programs switch on. */
   readonly code: string;
-  /** Where in the input, such as `["input", "targets", "ids", "3"]`; empty when it is about no field. */
-  readonly path: readonly string[];
+  /**
+   * Where in the input, such as `["input", "targets", "ids", "3"]`; empty when it is about no field. Not
+   * named `path`: graphql takes an error with one for its own, and leaves out which field it belongs to.
+   */
+  readonly argumentPath: readonly string[];
 
-  constructor(code: string, message: string, path: readonly string[] = []) {
+  constructor(code: string, message: string, argumentPath: readonly string[] = []) {
     super(message);
     this.code = code;
-    this.path = path;
+    this.argumentPath = argumentPath;
   }
 }
 

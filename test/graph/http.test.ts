@@ -1,8 +1,11 @@
 import { request } from 'node:http';
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TypedDocumentString } from '../../generated/gql/graphql.ts';
 import { askText } from './ask.ts';
+import { limits } from '../../server/graphql/limits.ts';
 import { type GraphServer, startGraph } from './graph-server.ts';
+import { bySse } from './subscribe.ts';
 
 let server: GraphServer;
 let token: string;
@@ -55,8 +58,16 @@ describe('a token', () => {
     expect(status).toBe(200);
     expect(data).toEqual({ enrollment: null, command: null, eventCursor: expect.any(String) });
     expect(errors).toMatchObject([
-      { message: expect.stringContaining('enrollments:read'), extensions: { code: 'FORBIDDEN' } },
-      { message: expect.stringContaining('commands:read'), extensions: { code: 'FORBIDDEN' } },
+      {
+        message: expect.stringContaining('enrollments:read'),
+        path: ['enrollment'],
+        extensions: { code: 'FORBIDDEN' },
+      },
+      {
+        message: expect.stringContaining('commands:read'),
+        path: ['command'],
+        extensions: { code: 'FORBIDDEN' },
+      },
     ]);
   });
 });
@@ -131,6 +142,115 @@ describe('an operation', () => {
     });
     expect(body).not.toContain('enrollment_seen');
     expect(server.errors.at(-1)).toMatchObject({ traceId, err: expect.any(Error) });
+  });
+});
+
+describe('a request', () => {
+  const operation = '{"query":"{ __typename }"}';
+  const sent = (
+    headers: Readonly<Record<string, string>>,
+    body: string | Buffer<ArrayBuffer> = operation,
+  ) =>
+    fetch(server.url, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}`, ...headers },
+      body,
+    });
+  const bySubscription = JSON.stringify({ query: 'subscription { events { __typename } }' });
+
+  it.each([
+    ['text', { 'Content-Type': 'text/plain' }, operation, 415, 'UNSUPPORTED_MEDIA_TYPE'],
+    ['nothing named', { 'Content-Type': '' }, operation, 415, 'UNSUPPORTED_MEDIA_TYPE'],
+    [
+      'a form with files',
+      { 'Content-Type': 'multipart/form-data; boundary=x' },
+      '--x--',
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+    ],
+    ['packed', { 'Content-Encoding': 'gzip' }, operation, 415, 'UNSUPPORTED_MEDIA_TYPE'],
+    ['cut off', {}, '{"query":"', 400, 'BAD_REQUEST'],
+    ['empty', {}, '', 400, 'BAD_REQUEST'],
+    ['no object', {}, '5', 400, 'BAD_REQUEST'],
+    ['null', {}, 'null', 400, 'BAD_REQUEST'],
+    ['without an operation', {}, '{}', 400, 'BAD_REQUEST'],
+    ['with variables that are none', {}, '{"query":"{a}","variables":[]}', 400, 'BAD_REQUEST'],
+    ['for XML', { Accept: 'application/xml' }, operation, 406, 'NOT_ACCEPTABLE'],
+    ['for events as JSON', { Accept: 'application/json' }, bySubscription, 406, 'NOT_ACCEPTABLE'],
+  ] as const)('that is %s is told what to send', async (_name, headers, body, status, code) => {
+    const response = await sent(headers, Buffer.from(body));
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json/);
+    const answer = await response.json();
+    expect(answer).toEqual({
+      errors: [{ message: expect.stringMatching(/[.]$|param|object/), extensions: { code } }],
+    });
+  });
+
+  it('names its media type in any case', async () => {
+    const response = await sent({ 'Content-Type': 'Application/JSON; Charset=UTF-8' });
+    expect(await response.json()).toMatchObject({ data: { __typename: 'Query' } });
+  });
+
+  it('by GET is a query, whose variables are JSON', async () => {
+    const got = async (search: string, method = 'GET') => {
+      const response = await fetch(`${server.url}?${search}`, {
+        method,
+        headers: { Authorization: `Bearer ${token}` },
+      });
+      const { data, errors } = await response.json();
+      return { status: response.status, data, code: errors?.[0]?.extensions.code };
+    };
+    expect(await got('query={__typename}')).toMatchObject({ data: { __typename: 'Query' } });
+    const named = 'query=query($n:Int){enrollments(first:$n){totalCount}}';
+    expect((await got(`${named}&variables={"n":0}`)).data).toEqual({
+      enrollments: { totalCount: expect.any(Number) },
+    });
+    expect(await got(`${named}&variables=x`)).toMatchObject({ status: 400, code: 'BAD_REQUEST' });
+    const mutation = 'query=mutation{createTenant(input:{name:"x"}){__typename}}';
+    expect(await got(mutation)).toMatchObject({ status: 405, code: 'BAD_REQUEST' });
+    expect(await got('query={__typename}', 'PUT')).toMatchObject({ status: 405 });
+  });
+
+  it('for a subscription as JSON, however often, takes no place from those that are open', async () => {
+    const { token: own } = await server.token();
+    const before = limits.subscriptions;
+    Object.assign(limits, { subscriptions: 1 });
+    try {
+      for (let time = 0; time < 3; time += 1) {
+        const headers = { Accept: 'application/json', Authorization: `Bearer ${own}` };
+        expect((await sent(headers, bySubscription)).status).toBe(406);
+      }
+      const open = await bySse(
+        server,
+        own,
+        new TypedDocumentString('subscription { events { __typename } }'),
+      );
+      expect((await open.next()).value).toEqual({ data: { events: { __typename: 'Checkpoint' } } });
+      await open.close();
+    } finally {
+      Object.assign(limits, { subscriptions: before });
+    }
+  });
+
+  it.each([
+    ['{ a: enrollments(first: -1) { totalCount } }', 'PAGE_SIZE', ['a']],
+    ['{ a: enrollment { id } }', 'ONE_NAME', ['a']],
+    ['{ a: node(id: "Tm90aGluZzox") { id } }', 'BAD_USER_INPUT', ['a']],
+  ])('says of which field an error is: %s', async (query, code, path) => {
+    const { errors } = await askText(server, token, query);
+    expect(errors).toMatchObject([{ path, locations: [{ line: 1 }], extensions: { code } }]);
+  });
+
+  it('with half a character in its variables is refused, as in its text', async () => {
+    const query = 'query ($udid: String) { enrollment(udid: $udid) { id } }';
+    const halves = await askText(server, token, query, { udid: '\ud83d' });
+    expect(halves).toMatchObject({
+      status: 400,
+      errors: [{ extensions: { code: 'BAD_USER_INPUT' } }],
+    });
+    const whole = await askText(server, token, query, { udid: '\ud83d\ude00' });
+    expect(whole).toMatchObject({ data: { enrollment: null } });
   });
 });
 

@@ -27,6 +27,13 @@ import {
   deviceCertificatesByHash,
 } from './device-certificates.ts';
 import { type InventoryReads, inventoryReads } from './inventory.ts';
+import {
+  type JobErrorRow,
+  type JobFilter,
+  type JobPosition,
+  jobErrorPages,
+  jobPage,
+} from './jobs.ts';
 import type { Page, Queryable, Stretch } from './keyset.ts';
 import { searchesInside } from './search-index.ts';
 import { devicesOnTopics } from './push-certificates.ts';
@@ -81,6 +88,16 @@ export interface Lists extends InventoryReads {
     filter: CommandFilter,
     stretch: Stretch<bigint>,
   ): Promise<Page<bigint>>;
+  jobPage(
+    viewer: Viewer,
+    filter: JobFilter,
+    stretch: Stretch<JobPosition>,
+  ): Promise<Page<JobPosition>>;
+  /** Of jobs that the viewer was shown. */
+  jobErrorPages(
+    jobIds: readonly string[],
+    stretch: Stretch<bigint>,
+  ): Promise<ReadonlyMap<string, Page<JobErrorRow>>>;
   targetPages(
     viewer: Viewer,
     commandKeys: readonly bigint[],
@@ -160,6 +177,8 @@ export function createLists(db: Queryable): Lists {
     userChannelPages: (...args) => userChannelPages(db, ...args),
     queuePages: (...args) => queuePages(db, ...args),
     commandPage: (...args) => commandPage(db, ...args),
+    jobPage: (...args) => jobPage(db, ...args),
+    jobErrorPages: (...args) => jobErrorPages(db, ...args),
     targetPages: (...args) => targetPages(db, ...args),
     strayPages: (...args) => strayPages(db, ...args),
     findStray: (...args) => findStray(db, ...args),
