@@ -1,6 +1,8 @@
 import { batched } from './batch.ts';
 import { builder } from './builder.ts';
+import { type Counted, counted, type CountFields, countFields } from './count.ts';
 import { Command } from './command.ts';
+import type { Count } from '../server/store/read/count.ts';
 import type { Page, Stretch } from '../server/store/read/keyset.ts';
 import { emptyPage } from '../server/store/read/keyset.ts';
 import type { ResultRow } from '../server/store/read/results.ts';
@@ -121,7 +123,19 @@ export const CommandResult = builder.node(resultRef, {
 });
 
 const CommandResultConnection = builder.connectionObject(
-  { type: CommandResult, name: 'CommandResultConnection', description: 'A page of results.' },
+  {
+    type: CommandResult,
+    name: 'CommandResultConnection',
+    description: 'A page of results.',
+    // Both fields that give it do give the count as well; the type of a connection on its own has no words
+    // for more than edges.
+    fields: (field) =>
+      countFields(
+        field as unknown as CountFields<Counted>,
+        'How many ended so',
+        'what the database guesses',
+      ),
+  },
   { name: 'CommandResultEdge', description: 'A result in a list, with its position.' },
 );
 
@@ -141,6 +155,10 @@ const ofEnrollments = batched<bigint, Page<ResultRow>, Wanted>(
     lists.enrollmentResultPages(viewer, keys, states, stretch),
 );
 
+const countsOfEnrollments = batched<bigint, Count, readonly TargetState[] | null>(
+  ({ lists, viewer }, keys, states) => lists.countEnrollmentResults(viewer, keys, states),
+);
+
 builder.prismaInterfaceField(Enrollment, 'results', (t) =>
   t.connection(
     {
@@ -157,12 +175,16 @@ builder.prismaInterfaceField(Enrollment, 'results', (t) =>
       },
       resolve: async ({ key }, args, context) => {
         const stretch = stretchOf(args, ofEnrollmentCursor);
-        const wanted = { states: wantedStates(args.states), stretch };
+        const states = wantedStates(args.states);
+        const wanted = { states, stretch };
         const page = await ofEnrollments(context, JSON.stringify(args), key, wanted);
-        return connectionOf(page ?? emptyPage, stretch, (node) => ({
-          cursor: ofEnrollmentCursor.encode(node.commandKey),
-          node,
-        }));
+        return {
+          ...connectionOf(page ?? emptyPage, stretch, (node) => ({
+            cursor: ofEnrollmentCursor.encode(node.commandKey),
+            node,
+          })),
+          ...counted(() => countsOfEnrollments(context, JSON.stringify(states), key, states)),
+        };
       },
     },
     CommandResultConnection,
@@ -179,6 +201,10 @@ const ofCommands = batched<bigint, Page<ResultRow>, Stretch<bigint>>(
   ({ lists, viewer }, keys, stretch) => lists.commandResultPages(viewer, keys, stretch),
 );
 
+const countsOfCommands = batched<bigint, Count, null>(({ lists, viewer }, keys) =>
+  lists.countCommandResults(viewer, keys),
+);
+
 builder.prismaObjectField(Command, 'results', (t) =>
   t.connection(
     {
@@ -187,10 +213,13 @@ builder.prismaObjectField(Command, 'results', (t) =>
       resolve: async ({ key }, args, context) => {
         const stretch = stretchOf(args, ofCommandCursor);
         const page = await ofCommands(context, JSON.stringify(args), key, stretch);
-        return connectionOf(page ?? emptyPage, stretch, (node) => ({
-          cursor: ofCommandCursor.encode(node.enrollmentKey),
-          node,
-        }));
+        return {
+          ...connectionOf(page ?? emptyPage, stretch, (node) => ({
+            cursor: ofCommandCursor.encode(node.enrollmentKey),
+            node,
+          })),
+          ...counted(() => countsOfCommands(context, '', key, null)),
+        };
       },
     },
     CommandResultConnection,

@@ -1,4 +1,5 @@
 import type { TargetRow } from '../server/store/read/command-targets.ts';
+import type { Count } from '../server/store/read/count.ts';
 import { emptyPage, type Page, type Stretch } from '../server/store/read/keyset.ts';
 import { type ResultKey, type ResultRow, resultKey } from '../server/store/read/results.ts';
 import type { TargetState } from '../server/model/targets.ts';
@@ -6,6 +7,7 @@ import { batched } from './batch.ts';
 import { builder } from './builder.ts';
 import { Command } from './command.ts';
 import { CommandResult } from './command-result.ts';
+import { counted, countFields } from './count.ts';
 import { Enrollment } from './enrollment.ts';
 import { linkEnrollment } from './load.ts';
 import { connectionOf, cursorCodec, parseKey, stretchOf } from './page.ts';
@@ -97,6 +99,10 @@ const targetsOfLevel = batched<bigint, Page<TargetRow>, Wanted>(
     lists.targetPages(viewer, keys, states, stretch),
 );
 
+const countsOfLevel = batched<bigint, Count, readonly TargetState[] | null>(
+  ({ lists, viewer }, keys, states) => lists.countTargets(viewer, keys, states),
+);
+
 builder.prismaObjectField(Command, 'targets', (t) =>
   t.connection(
     {
@@ -112,15 +118,28 @@ builder.prismaObjectField(Command, 'targets', (t) =>
       },
       resolve: async ({ key }, args, context) => {
         const stretch = stretchOf(args, targetCursor);
-        const wanted = { states: wantedStates(args.states), stretch };
+        const states = wantedStates(args.states);
+        const wanted = { states, stretch };
         const page = await targetsOfLevel(context, JSON.stringify(args), key, wanted);
-        return connectionOf(page ?? emptyPage, stretch, (node) => ({
-          cursor: targetCursor.encode(node.enrollmentKey),
-          node,
-        }));
+        return {
+          ...connectionOf(page ?? emptyPage, stretch, (node) => ({
+            cursor: targetCursor.encode(node.enrollmentKey),
+            node,
+          })),
+          ...counted(() => countsOfLevel(context, JSON.stringify(states), key, states)),
+        };
       },
     },
-    { name: 'CommandTargetConnection', description: "A page of a command's targets." },
+    {
+      name: 'CommandTargetConnection',
+      description: "A page of a command's targets.",
+      fields: (field) =>
+        countFields(
+          field,
+          'How many stand so',
+          'what `commandProgress` counts, which is behind by moments and counts what is no longer kept',
+        ),
+    },
     { name: 'CommandTargetEdge', description: "A command's target, with its position." },
   ),
 );

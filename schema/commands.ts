@@ -2,6 +2,7 @@ import { ValidationError } from '../server/model/errors.ts';
 import type { CommandFilter } from '../server/store/read/commands.ts';
 import { builder } from './builder.ts';
 import { Command } from './command.ts';
+import { counted, countFields } from './count.ts';
 import { findCommands, nodesQuery } from './load.ts';
 import { connectionOf, cursorCodec, parseKey, stretchOf } from './page.ts';
 
@@ -42,19 +43,28 @@ builder.queryField('commands', (t) =>
       resolve: async (_root, { filter, ...args }, context, info) => {
         const stretch = stretchOf(args, commandCursor);
         const { lists, viewer } = context;
-        const page = await lists.commandPage(viewer, filterOf(filter ?? {}), stretch);
+        const wanted = filterOf(filter ?? {});
+        const page = await lists.commandPage(viewer, wanted, stretch);
         const found = await findCommands(context, page.rows, nodesQuery(context, info));
         const rows = page.rows.flatMap((key) => {
           const node = found.get(key);
           return node ? [{ key, node }] : [];
         });
-        return connectionOf({ rows, more: page.more }, stretch, ({ key, node }) => ({
-          cursor: commandCursor.encode(key),
-          node,
-        }));
+        return {
+          ...connectionOf({ rows, more: page.more }, stretch, ({ key, node }) => ({
+            cursor: commandCursor.encode(key),
+            node,
+          })),
+          ...counted(() => lists.countCommands(viewer, wanted)),
+        };
       },
     },
-    { name: 'CommandConnection', description: 'A page of commands.' },
+    {
+      name: 'CommandConnection',
+      description: 'A page of commands.',
+      fields: (field) =>
+        countFields(field, 'How many the filter finds', 'what the database guesses'),
+    },
     { name: 'CommandEdge', description: 'A command in a list, with its position.' },
   ),
 );

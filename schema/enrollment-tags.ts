@@ -1,6 +1,6 @@
 import type { TagPosition } from '../server/store/read/tags.ts';
 import { tagKey } from '../server/store/read/tags.ts';
-import { countLimit } from '../server/store/read/enrollments.ts';
+import { countLimit } from '../server/store/read/count.ts';
 import { ValidationError } from '../server/model/errors.ts';
 import { batched } from './batch.ts';
 import { builder } from './builder.ts';

@@ -1,5 +1,6 @@
 import { ValidationError } from '../server/model/errors.ts';
 import { builder } from './builder.ts';
+import { counted, countFields } from './count.ts';
 import { DeviceEnrollment, Enrollment } from './enrollment.ts';
 import { EnrollmentFilterInput, listFilterOf } from './enrollment-filter.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
@@ -10,14 +11,8 @@ import {
 } from './enrollment-order.ts';
 import { findEnrollments, nodesQuery, ofTenant } from './load.ts';
 import { connectionOf, stretchOf } from './page.ts';
-import type { Count } from '../server/store/read/enrollments.ts';
 
 const readers = { scope: 'enrollments:read' } as const;
-
-/** Counts when it is asked for, and once. */
-interface Counted {
-  readonly count: () => Promise<Count>;
-}
 
 builder.queryField('enrollments', (t) =>
   t.connection(
@@ -43,29 +38,20 @@ builder.queryField('enrollments', (t) =>
           const node = found.get(key);
           return node === undefined ? [] : [{ node, position }];
         });
-        let count: Promise<Count> | undefined;
         return {
           ...connectionOf({ rows, more: page.more }, stretch, ({ node, position }) => ({
             cursor: cursor.encode(position),
             node,
           })),
-          count: () => (count ??= lists.countEnrollments(viewer, filter, 'DEVICE')),
+          ...counted(() => lists.countEnrollments(viewer, filter, 'DEVICE')),
         };
       },
     },
     {
       name: 'DeviceEnrollmentConnection',
       description: 'A page of devices.',
-      fields: (field) => ({
-        totalCount: field.int({
-          description: 'How many the filter finds: exact to 10,000.',
-          resolve: async ({ count }: Counted) => (await count()).count,
-        }),
-        totalCountIsEstimate: field.boolean({
-          description: 'Whether `totalCount` is what the database guesses.',
-          resolve: async ({ count }: Counted) => (await count()).isEstimate,
-        }),
-      }),
+      fields: (field) =>
+        countFields(field, 'How many the filter finds', 'what the database guesses'),
     },
     { name: 'DeviceEnrollmentEdge', description: 'A device in a list, with its position.' },
   ),

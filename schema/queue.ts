@@ -2,7 +2,9 @@ import type { Page, Stretch } from '../server/store/read/keyset.ts';
 import { emptyPage } from '../server/store/read/keyset.ts';
 import type { QueuePosition, QueueRow } from '../server/store/read/queue.ts';
 import { batched } from './batch.ts';
+import type { Count } from '../server/store/read/count.ts';
 import { builder } from './builder.ts';
+import { counted, countFields } from './count.ts';
 import { Command } from './command.ts';
 import { Enrollment } from './enrollment.ts';
 import { linkCommand } from './load.ts';
@@ -85,6 +87,10 @@ const queuesOfLevel = batched<bigint, Page<QueueRow>, Wanted>(
   ({ lists, viewer }, keys, { state, stretch }) => lists.queuePages(viewer, keys, state, stretch),
 );
 
+const countsOfLevel = batched<bigint, Count, Wanted['state']>(({ lists, viewer }, keys, state) =>
+  lists.countQueues(viewer, keys, state),
+);
+
 builder.prismaInterfaceField(Enrollment, 'queue', (t) =>
   t.connection(
     {
@@ -98,13 +104,20 @@ builder.prismaInterfaceField(Enrollment, 'queue', (t) =>
         const stretch = stretchOf(args, queueCursor);
         const wanted = { state: args.state ?? null, stretch };
         const page = await queuesOfLevel(context, JSON.stringify(args), key, wanted);
-        return connectionOf(page ?? emptyPage, stretch, (node) => ({
-          cursor: queueCursor.encode(node),
-          node,
-        }));
+        return {
+          ...connectionOf(page ?? emptyPage, stretch, (node) => ({
+            cursor: queueCursor.encode(node),
+            node,
+          })),
+          ...counted(() => countsOfLevel(context, String(wanted.state), key, wanted.state)),
+        };
       },
     },
-    { name: 'QueueEntryConnection', description: 'A page of a queue.' },
+    {
+      name: 'QueueEntryConnection',
+      description: 'A page of a queue.',
+      fields: (field) => countFields(field, 'How many wait so', 'what the database guesses'),
+    },
     { name: 'QueueEntryEdge', description: 'A command in a queue, with its position.' },
   ),
 );

@@ -20,12 +20,16 @@ const ordinaryPage = 20;
 /** What a page is counted with at most: no list gives more. */
 const largestPage = 100;
 
+/** What counting a list costs: up to 10,000 rows are looked at. */
+const counting = 50;
+const counts = new Set(['totalCount', 'totalCountIsEstimate']);
+
 type Variables = Readonly<Record<string, unknown>>;
 
 /**
  * What an operation may cost: one for each object that it can at most be answered with, lists counted by
  * the size of their pages, those inside lists as often as the lists may repeat them. Values that stand
- * in an object cost nothing.
+ * in an object cost nothing, but for the number of a list's entries.
  * @throws {GraphQLError} never for documents that were validated
  */
 export function costOf(
@@ -73,6 +77,7 @@ export function costOf(
   /** @param page  how long the lists are that a connection above holds */
   function ofField(type: GraphQLNamedType, field: FieldNode, page: number): number {
     const { name, selectionSet } = field;
+    if (counts.has(name.value)) return counting;
     if (!selectionSet || name.value.startsWith('__')) return 0;
     if (!isObjectType(type) && !isInterfaceType(type)) return 0;
     const { [name.value]: definition } = type.getFields();

@@ -33,7 +33,8 @@ const nested = (first: number) =>
 describe('the cost of an operation', () => {
   it.each([
     ['{ __typename eventCursor }', 0],
-    ['{ enrollments { totalCount } }', 1],
+    ['{ enrollments { totalCount } }', 1 + 50],
+    ['{ commands(first: 3) { edges { node { targets { totalCount } } } } }', 1 + 3 * (1 + 1 + 50)],
     ['{ enrollments { edges { cursor } } }', 1],
     ['{ enrollments { edges { node { id } } } }', 1 + 20],
     ['{ enrollments(last: 7) { edges { node { id } } } }', 1 + 7],

@@ -1,7 +1,11 @@
 import { type TargetState, targetStates } from '../../model/targets.ts';
 import type { Viewer } from '../../model/viewer.ts';
+import { inTime } from '../too-expensive.ts';
+import { type CommandProgress, commandProgress } from './command-progress.ts';
+import { type Count, countedSql, countsOf } from './count.ts';
 import {
   type Page,
+  type Params,
   type Queryable,
   type Stretch,
   pagesOf,
@@ -63,30 +67,14 @@ export async function targetPages(
     position === null ? null : [statement.add(String(position), 'bigint')];
   const bounds = { after: bound(stretch.after), before: bound(stretch.before) };
 
-  function part(alias: string, from: string, columns: string, condition: string): string {
+  const parts = partsOf(states, ({ alias, from, columns, condition }) => {
     const { where, tail } = stretchSql([`${alias}.enrollment_key`], bounds, stretch);
     return `(
   select ${alias}.command_key, ${alias}.enrollment_key, e.id, ${columns}
   from ${from} ${alias} join enrollment e on e.key = ${alias}.enrollment_key and ${visible}
   where ${alias}.command_key = parent.key and ${condition} ${where} ${tail}
 )`;
-  }
-  const inQueue = (condition: string) => part('q', 'queue_entry', queueColumns, condition);
-  const inHistory = (condition: string) => part('r', 'command_result', historyColumns, condition);
-  const parts =
-    states === null
-      ? [inQueue('true'), inHistory('true')]
-      : states.flatMap((state) => {
-          const waiting = queueIn(state);
-          const ended = historyIn(state);
-          return [
-            ...(waiting === null ? [] : [inQueue(waiting)]),
-            ...(ended === null ? [] : [inHistory(ended)]),
-          ];
-        });
-  if (states === null || states.includes('REFUSED')) {
-    parts.push(part('f', 'command_refusal', refusalColumns, 'true'));
-  }
+  });
   const { tail } = stretchSql(['part.enrollment_key'], { after: null, before: null }, stretch);
   const result = await db.query<Row>(
     `select target.* from unnest($1::bigint[]) as parent (key)
@@ -98,6 +86,92 @@ export async function targetPages(
   );
   return pagesOf(result.rows.map(targetOf), (row) => row.commandKey, stretch);
 }
+
+/** One of the tables that a command's targets are in. */
+interface Part {
+  readonly alias: string;
+  readonly from: string;
+  readonly columns: string;
+  readonly condition: string;
+}
+
+/** The tables that targets in these states are in; a target is in one of them. */
+function partsOf(
+  states: readonly TargetState[] | null,
+  write: (part: Part) => string,
+): readonly string[] {
+  const inQueue = (condition: string) =>
+    write({ alias: 'q', from: 'queue_entry', columns: queueColumns, condition });
+  const inHistory = (condition: string) =>
+    write({ alias: 'r', from: 'command_result', columns: historyColumns, condition });
+  const parts =
+    states === null
+      ? [inQueue('true'), inHistory('true')]
+      : states.flatMap((state) => {
+          const waiting = queueIn(state);
+          const ended = historyIn(state);
+          return [
+            ...(waiting === null ? [] : [inQueue(waiting)]),
+            ...(ended === null ? [] : [inHistory(ended)]),
+          ];
+        });
+  if (states !== null && !states.includes('REFUSED')) return parts;
+  return [
+    ...parts,
+    write({ alias: 'f', from: 'command_refusal', columns: refusalColumns, condition: 'true' }),
+  ];
+}
+
+/**
+ * How many targets each of many commands has. What is more than is counted is taken from the counts that
+ * the projector keeps: they are behind by moments, and know nothing of what retention took.
+ * @param states only targets in these; null: all
+ */
+export async function countTargets(
+  db: Queryable,
+  viewer: Viewer,
+  commandKeys: readonly bigint[],
+  states: readonly TargetState[] | null,
+): Promise<ReadonlyMap<bigint, Count>> {
+  const statement = params([commandKeys.map(String)]);
+  const parts = partsOf(states, ({ alias, from, condition }) => {
+    const seen = seenBy(viewer, `${alias}.enrollment_key`, statement);
+    return `select from ${from} ${alias} ${seen} where ${alias}.command_key = parent.key and ${condition}`;
+  });
+  const { rows } = await inTime(
+    db.query<{ key: string; count: number }>(
+      `select parent.key, ${countedSql(`select from (${parts.join('\nunion all\n')}) part`)} as count
+       from unnest($1::bigint[]) as parent (key)`,
+      statement.values,
+    ),
+    ['targets'],
+  );
+  return countsOf(rows, async (key) => {
+    const progress = (await commandProgress(db, viewer, [key])).get(key);
+    if (progress === undefined) return 0;
+    return (states ?? targetStates).reduce((sum, state) => sum + progress[tallyOf[state]], 0);
+  });
+}
+
+/** A join that leaves the viewer's enrolments only: a command's device may be another tenant's by now. */
+function seenBy(viewer: Viewer, key: string, statement: Params): string {
+  if (viewer.tenant === null) return '';
+  return `join enrollment e on e.key = ${key} and ${visibleTo(viewer, 'e', statement)}`;
+}
+
+const tallyOf = {
+  PENDING: 'pending',
+  NOT_NOW: 'notNow',
+  ACKNOWLEDGED: 'acknowledged',
+  ERROR: 'error',
+  REFUSED: 'refused',
+  CANCELLED: 'cancelled',
+  CLEARED: 'cleared',
+  EXPIRED: 'expired',
+  UNENROLLED: 'unenrolled',
+  MOVED: 'moved',
+  RE_ENROLLED: 'reEnrolled',
+} as const satisfies Readonly<Record<TargetState, keyof CommandProgress>>;
 
 const queueColumns = `${queueState} as state, null as status, null as rule, q.not_now_at,
     q.not_now_tally, q.first_sent_at, q.queued_at, null::timestamptz as ended_at,

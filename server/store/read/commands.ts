@@ -1,4 +1,6 @@
 import type { Viewer } from '../../model/viewer.ts';
+import { inTime } from '../too-expensive.ts';
+import { type Count, countedSql, countLimit, countOf, guessOf } from './count.ts';
 import {
   type Page,
   type Params,
@@ -45,6 +47,37 @@ export async function commandPage(
     ascending,
   );
   return { rows: rows.toReversed(), more };
+}
+
+/**
+ * How many commands there are.
+ * @throws {QueryTooExpensiveError} the database needs too long to count them
+ */
+export async function countCommands(
+  db: Queryable,
+  viewer: Viewer,
+  filter: CommandFilter,
+): Promise<Count> {
+  const statement = params();
+  const conditions = conditionsOf(viewer, filter, statement);
+  const every = { limit: countLimit, after: null, before: null, fromEnd: true };
+  const { rows } = await inTime(
+    db.query<{ count: number }>(
+      filter.open === true
+        ? `select count(*)::int as count from (${openSql(conditions, every, statement)}) open`
+        : `select ${countedSql(`select from command c where ${conditions}`)} as count`,
+      statement.values,
+    ),
+    ['filter'],
+  );
+  const open = 'and exists (select from queue_entry q where q.command_key = c.key)';
+  return countOf(rows[0]?.count ?? 0, () =>
+    guessOf(
+      db,
+      `select from command c where ${conditions} ${filter.open === true ? open : ''}`,
+      statement.values,
+    ),
+  );
 }
 
 /** As a condition over `command c`, all but whether it is open. */

@@ -13,6 +13,8 @@ export interface PageShape {
   readonly limit: number;
   /** SQL of the tenant; null: it is of all tenants at once. */
   readonly owner: string | null;
+  /** Whose rows a search walks through, in which order, where that is not the filter's and the page's. */
+  readonly walked: { readonly devices: string; readonly orderBy: string } | null;
   /** A filter of the viewer's devices; `seenHour`: what has the hour in the order of hours. */
   condition(filter: EnrollmentFilter, seenHour: string): string;
 }
@@ -34,7 +36,7 @@ where ${shape.condition(filter, 'h')} ${where} ${orderBy} limit ${limit}`;
  * @param walk  how many rows
  */
 export function searchedPageSql(filter: EnrollmentFilter, shape: PageShape, walk: number): string {
-  const { sql, where, orderBy, orderOfRows, limit } = shape;
+  const { sql, where, orderBy, orderOfRows, limit, walked } = shape;
   const hour = sql.join === '' ? '' : ', h.hour';
   const orders = sql.columns.map((_, place) => `e.order_${place}`).join(', ');
   // The order is for the index by tenant and id, which ends after so many.
@@ -47,7 +49,7 @@ export function searchedPageSql(filter: EnrollmentFilter, shape: PageShape, walk
 with walked as materialized (
   select ${orders}, e.key, e.id, e.position from (
     select e.*, ${orderOf(sql)}, ${positionOf(sql)}${hour} from enrollment e ${sql.join}
-    where ${shape.condition({}, 'h')} ${where} ${orderBy} limit ${walk}
+    where ${walked?.devices ?? shape.condition({}, 'h')} ${where} ${walked?.orderBy ?? orderBy} limit ${walk}
   ) e
   where ${shape.condition(filter, 'e')} ${orderOfRows} limit ${limit}
 ), short as materialized (

@@ -2,6 +2,7 @@ import type { EnrollmentOrder, EnrollmentPosition } from '../../model/enrollment
 import type { Channels, EnrollmentFilter } from '../../model/targets.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import { inTime } from '../too-expensive.ts';
+import { type Count, countedSql, countOf, guessOf } from './count.ts';
 import { compileEnrollmentFilter } from './enrollment-filter.ts';
 import { orderSql } from './enrollment-order.ts';
 import { type PageShape, listedPageSql, searchedPageSql } from './enrollment-page.ts';
@@ -22,15 +23,6 @@ export interface EnrollmentKey {
   readonly key: bigint;
   readonly id: string;
 }
-
-/** How many there are; beyond `countLimit` it is what the planner thinks. */
-export interface Count {
-  readonly count: number;
-  readonly isEstimate: boolean;
-}
-
-/** Up to here lists are counted exactly: counting costs time for every row. */
-export const countLimit = 10_000;
 
 /** Enough of a device to load it and to point behind it in the order that it was listed in. */
 export interface ListedEnrollment extends EnrollmentKey {
@@ -95,6 +87,15 @@ export function enrollmentPageSql(
     ).orderBy,
     limit: stretch.limit + 1,
     owner,
+    // Or PostgreSQL might walk by id through all tenants' devices for a few of one.
+    walked:
+      throughTenants && byId
+        ? {
+            devices: `e.tenant_id between owner.id and owner.id and e.device_key is null`,
+            orderBy: stretchSql(['e.tenant_id', 'e.id'], { after: null, before: null }, part)
+              .orderBy,
+          }
+        : null,
     condition(wanted, seenHour) {
       const scope = {
         tenant: viewer.tenant,
@@ -146,20 +147,14 @@ export async function countEnrollments(
   const { sql, values } = compileEnrollmentFilter(filter, { tenant: viewer.tenant, channels }, 1);
   const counted = await inTime(
     db.query<{ count: number }>(
-      `select count(*)::int as count
-       from (select 1 from enrollment e where ${sql} limit ${countLimit + 1}) found`,
+      `select ${countedSql(`select from enrollment e where ${sql}`)} as count`,
       values,
     ),
     ['filter'],
   );
-  const count = counted.rows[0]?.count ?? 0;
-  if (count <= countLimit) return { count, isEstimate: false };
-  const plan = await db.query<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(
-    `explain (format json) select 1 from enrollment e where ${sql}`,
-    values,
+  return countOf(counted.rows[0]?.count ?? 0, () =>
+    guessOf(db, `select from enrollment e where ${sql}`, values),
   );
-  const guess = plan.rows[0]?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? 0;
-  return { count: Math.max(guess, count), isEstimate: true };
 }
 
 /** A page of user channels for each of many devices, by id. */

@@ -8,11 +8,11 @@ import {
   checkInPages,
   checkInsById,
 } from './check-ins.ts';
-import { type CommandFilter, commandPage } from './commands.ts';
+import { type CommandFilter, commandPage, countCommands } from './commands.ts';
 import { type CommandProgress, commandProgress } from './command-progress.ts';
-import { type TargetRow, targetPages } from './command-targets.ts';
+import { type TargetRow, countTargets, targetPages } from './command-targets.ts';
+import type { Count } from './count.ts';
 import {
-  type Count,
   type EnrollmentKey,
   type ListedEnrollment,
   countEnrollments,
@@ -37,11 +37,13 @@ import {
 import type { Page, Queryable, Stretch } from './keyset.ts';
 import { searchesInside } from './search-index.ts';
 import { devicesOnTopics } from './push-certificates.ts';
-import { type QueuePosition, type QueueRow, queuePages } from './queue.ts';
+import { type QueuePosition, type QueueRow, countQueues, queuePages } from './queue.ts';
 import {
   type ResultKey,
   type ResultRow,
   commandResultPages,
+  countCommandResults,
+  countEnrollmentResults,
   enrollmentResultPages,
   findResult,
   resultBytes,
@@ -58,6 +60,7 @@ import {
 
 import { type TagPosition, countTagged, tagPage, tagsOf } from './tags.ts';
 
+type Counts = Promise<ReadonlyMap<bigint, Count>>;
 type Pages<Row> = Promise<ReadonlyMap<bigint, Page<Row>>>;
 
 /** The lists of the graph, bound to their pool. Each takes the viewer and shows only what is his. */
@@ -83,6 +86,19 @@ export interface Lists extends InventoryReads {
     state: TargetState | null,
     stretch: Stretch<QueuePosition>,
   ): Pages<QueueRow>;
+  countQueues(viewer: Viewer, enrollmentKeys: readonly bigint[], state: TargetState | null): Counts;
+  countCommands(viewer: Viewer, filter: CommandFilter): Promise<Count>;
+  countTargets(
+    viewer: Viewer,
+    commandKeys: readonly bigint[],
+    states: readonly TargetState[] | null,
+  ): Counts;
+  countEnrollmentResults(
+    viewer: Viewer,
+    enrollmentKeys: readonly bigint[],
+    states: readonly TargetState[] | null,
+  ): Counts;
+  countCommandResults(viewer: Viewer, commandKeys: readonly bigint[]): Counts;
   commandPage(
     viewer: Viewer,
     filter: CommandFilter,
@@ -176,6 +192,11 @@ export function createLists(db: Queryable): Lists {
     devicesOnTopics: (...args) => devicesOnTopics(db, ...args),
     userChannelPages: (...args) => userChannelPages(db, ...args),
     queuePages: (...args) => queuePages(db, ...args),
+    countQueues: (...args) => countQueues(db, ...args),
+    countCommands: (...args) => countCommands(db, ...args),
+    countTargets: (...args) => countTargets(db, ...args),
+    countEnrollmentResults: (...args) => countEnrollmentResults(db, ...args),
+    countCommandResults: (...args) => countCommandResults(db, ...args),
     commandPage: (...args) => commandPage(db, ...args),
     jobPage: (...args) => jobPage(db, ...args),
     jobErrorPages: (...args) => jobErrorPages(db, ...args),

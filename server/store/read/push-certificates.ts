@@ -1,5 +1,5 @@
 import type { Viewer } from '../../model/viewer.ts';
-import { countLimit } from './enrollments.ts';
+import { countLimit } from './count.ts';
 import { type Queryable, params, visibleTo } from './keyset.ts';
 
 /** How many enabled devices are pushed on each of these topics, counted to `countLimit` at most. */

@@ -1,4 +1,5 @@
 import type { Viewer } from '../../model/viewer.ts';
+import { type Count, countedSql, countsOf, guessOf } from './count.ts';
 import {
   type Page,
   type Queryable,
@@ -94,4 +95,26 @@ export async function queuePages(
     queuedAt: row.queued_at,
   }));
   return pagesOf(rows, (row) => row.enrollmentKey, stretch);
+}
+
+/**
+ * How long the queue of each of many enrolments is.
+ * @param state only entries in this state; null: all
+ */
+export async function countQueues(
+  db: Queryable,
+  viewer: Viewer,
+  enrollmentKeys: readonly bigint[],
+  state: TargetState | null,
+): Promise<ReadonlyMap<bigint, Count>> {
+  const statement = params([enrollmentKeys.map(String)]);
+  const inState = state === null ? 'true' : (queueIn(state) ?? 'false');
+  const entries = (key: string) =>
+    `select from queue_entry q where q.enrollment_key = ${key} and ${inState}`;
+  const { rows } = await db.query<{ key: string; count: number }>(
+    `select e.key, ${countedSql(entries('e.key'))} as count
+     from enrollment e where e.key = any($1::bigint[]) and ${visibleTo(viewer, 'e', statement)}`,
+    statement.values,
+  );
+  return countsOf(rows, (key) => guessOf(db, entries('$1'), [String(key)]));
 }

@@ -1,4 +1,6 @@
 import type { Viewer } from '../../model/viewer.ts';
+import { inTime } from '../too-expensive.ts';
+import { type Count, countedSql, countsOf, guessOf } from './count.ts';
 import {
   type Page,
   type Params,
@@ -95,8 +97,7 @@ async function pagesFor(
   stretch: Stretch<bigint>,
 ): Promise<ReadonlyMap<bigint, Page<ResultRow>>> {
   const statement = params([keys.map(String)]);
-  const conditions = states?.flatMap((state) => historyIn(state) ?? []) ?? ['true'];
-  const wanted = conditions.length === 0 ? 'false' : conditions.join(' or ');
+  const wanted = conditionOf(states);
   const visible = visibleTo(viewer, 'e', statement);
   const bound = (position: bigint | null) =>
     position === null ? null : [statement.add(String(position), 'bigint')];
@@ -110,13 +111,68 @@ async function pagesFor(
        from command_result r
        join enrollment e on e.key = r.enrollment_key and ${visible}
        join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}
-       where r.${parent} = parent.key and (${wanted}) ${where} ${tail}
+       where r.${parent} = parent.key and ${wanted} ${where} ${tail}
      ) result
      order by result.${parent}, result.${order} ${stretch.fromEnd ? 'desc' : ''}`,
     statement.values,
   );
   const parentOf = parent === 'enrollment_key' ? 'enrollmentKey' : 'commandKey';
   return pagesOf(result.rows.map(resultOf), (row) => row[parentOf], stretch);
+}
+
+/**
+ * How many results each of many enrolments has.
+ * @param states only results in these; null: all
+ */
+export function countEnrollmentResults(
+  db: Queryable,
+  viewer: Viewer,
+  enrollmentKeys: readonly bigint[],
+  states: readonly TargetState[] | null,
+): Promise<ReadonlyMap<bigint, Count>> {
+  return countFor(db, viewer, 'enrollment_key', enrollmentKeys, states);
+}
+
+/** How many results each of many commands has. */
+export function countCommandResults(
+  db: Queryable,
+  viewer: Viewer,
+  commandKeys: readonly bigint[],
+): Promise<ReadonlyMap<bigint, Count>> {
+  return countFor(db, viewer, 'command_key', commandKeys, null);
+}
+
+async function countFor(
+  db: Queryable,
+  viewer: Viewer,
+  parent: 'enrollment_key' | 'command_key',
+  keys: readonly bigint[],
+  states: readonly TargetState[] | null,
+): Promise<ReadonlyMap<bigint, Count>> {
+  const statement = params([keys.map(String)]);
+  const wanted = conditionOf(states);
+  const seen =
+    viewer.tenant === null
+      ? ''
+      : `join enrollment e on e.key = r.enrollment_key and ${visibleTo(viewer, 'e', statement)}
+         join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}`;
+  const results = `select from command_result r ${seen} where r.${parent} = parent.key and ${wanted}`;
+  const { rows } = await inTime(
+    db.query<{ key: string; count: number }>(
+      `select parent.key, ${countedSql(results)} as count
+       from unnest($1::bigint[]) as parent (key)`,
+      statement.values,
+    ),
+    ['results'],
+  );
+  return countsOf(rows, (key) =>
+    guessOf(db, `select from command_result r where r.${parent} = $1 and ${wanted}`, [String(key)]),
+  );
+}
+
+function conditionOf(states: readonly TargetState[] | null): string {
+  const conditions = states?.flatMap((state) => historyIn(state) ?? []) ?? ['true'];
+  return conditions.length === 0 ? 'false' : `(${conditions.join(' or ')})`;
 }
 
 /** Results by their keys. */

@@ -1,5 +1,5 @@
 import type { Viewer } from '../../model/viewer.ts';
-import { countLimit } from './enrollments.ts';
+import { countLimit } from './count.ts';
 import { type Page, type Queryable, type Stretch, pageOf, params, stretchSql } from './keyset.ts';
 
 /** Where a tag stands in the list: by tenant, then by its text. */
