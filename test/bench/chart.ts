@@ -1,8 +1,7 @@
 import { median, type Series } from './series.ts';
 
-const width = 640;
+const barWidth = 360;
 const rowHeight = 34;
-const labelWidth = 190;
 const colours = { server: '#2f6f8f', database: '#c98a2b' } as const;
 
 /** A bar for each contender: milliseconds of processor time a request, server and database. */
@@ -13,7 +12,10 @@ export function chartOf(title: string, series: readonly Series[]): string {
     database: median(rounds.map(({ databaseMs }) => databaseMs)),
   }));
   const largest = Math.max(...bars.map(({ server, database }) => server + (database || 0)), 1e-9);
-  const scale = (width - labelWidth - 90) / largest;
+  // Names of shapes are long; about seven pixels a letter.
+  const labelWidth = 20 + 7 * Math.max(...bars.map(({ name }) => name.length));
+  const width = labelWidth + barWidth + 90;
+  const scale = barWidth / largest;
   const rows = bars.map(({ name, server, database }, at) => {
     const y = 50 + at * rowHeight;
     const first = server * scale;

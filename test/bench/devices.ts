@@ -43,7 +43,8 @@ export interface Plan {
 
 /** Runs a scenario for every contender in turn, each round on a fresh database. */
 export async function benchDevices(plan: Plan): Promise<void> {
-  const { title, bench, scenario, enrolled = true } = plan;
+  const { bench, scenario, enrolled = true } = plan;
+  const title = bench.title ?? plan.title;
   const folder = mkdtempSync(join(tmpdir(), 'graphmdm-bench-'));
   chmodSync(folder, 0o711);
   const authority = await makeAuthority({ key: plan.authority ?? bench.key });

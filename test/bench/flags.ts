@@ -24,6 +24,8 @@ export interface DeviceBench {
   readonly proof: Proof;
   readonly key: 'rsa' | 'ec';
   readonly folder: string | null;
+  /** Another title than the benchmark's own. */
+  readonly title: string | null;
 }
 
 const flags = {
@@ -43,6 +45,7 @@ const flags = {
   proof: { type: 'string', default: 'signature' },
   key: { type: 'string', default: 'rsa' },
   folder: { type: 'string' },
+  title: { type: 'string' },
 } as const;
 
 type Flag = keyof typeof flags;
@@ -81,5 +84,6 @@ export function readFlags(
     proof: text('proof') === 'header' ? 'header' : 'signature',
     key: text('key') === 'ec' ? 'ec' : 'rsa',
     folder: text('folder') ?? null,
+    title: text('title') ?? null,
   };
 }

@@ -1,8 +1,6 @@
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -19,6 +17,7 @@ import {
   resultMessage,
 } from './load/devices.ts';
 import { type Answer, type Connection, openConnection } from './load/http.ts';
+import { writeMeasured } from './measured.ts';
 import { memoryMegabytes, processorSeconds } from './processor-time.ts';
 import { readShapes } from './shape.ts';
 import { tableOf } from './table.ts';
@@ -72,16 +71,21 @@ export async function benchLive(args: readonly string[]): Promise<void> {
       ...figures,
     };
     process.stdout.write(tableOf([row]));
-    if (values.folder !== undefined) {
-      mkdirSync(values.folder, { recursive: true });
-      const file = `live-${row.enrolments}-${row.processes}.json`;
-      writeFileSync(join(values.folder, file), `${JSON.stringify(row, null, 2)}\n`);
-    }
+    const title = `live, ${row.enrolments} enrolments, processes: ${row.processes}`;
+    if (values.folder !== undefined) writeRow(title, row, values.folder);
     if (figures.lost > 0 || figures.doubled > 0) process.exitCode = 1;
   } finally {
     await server.stop();
     await templates.end();
   }
+}
+
+function writeRow(title: string, row: Readonly<Record<string, number>>, folder: string): void {
+  const names = Object.keys(row);
+  const lines = [names, names.map(() => '---'), Object.values(row)];
+  const markdown = `## ${title}\n\n${lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('')}`;
+  const wrong = ['lost', 'doubled'].filter((name) => (row[name] ?? 0) > 0);
+  writeMeasured(folder, { title, markdown, problems: wrong });
 }
 
 interface Plan {

@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { chartOf } from './chart.ts';
+import { writeMeasured } from './measured.ts';
 import type { Series } from './series.ts';
 import { markdownOf, summarize } from './summary.ts';
 
@@ -15,15 +15,13 @@ export function report(
   pairs: readonly (readonly [number, number])[],
   folder: string | null,
 ): boolean {
-  const summary = summarize(title, series, pairs);
-  const text = markdownOf(summary);
-  process.stdout.write(`${text}\n`);
+  const { problems, rows, ratios } = summarize(title, series, pairs);
+  const markdown = markdownOf({ title, problems, rows, ratios });
+  process.stdout.write(`${markdown}\n`);
   if (folder !== null) {
-    mkdirSync(folder, { recursive: true });
-    const file = join(folder, title.replaceAll(/[^\w.]+/g, '-'));
-    writeFileSync(`${file}.md`, text);
+    const file = writeMeasured(folder, { title, markdown, problems, rows, ratios, series });
+    writeFileSync(`${file}.md`, markdown);
     writeFileSync(`${file}.svg`, chartOf(title, series));
-    writeFileSync(`${file}.json`, `${JSON.stringify({ summary, series }, null, 2)}\n`);
   }
-  return summary.problems.length === 0;
+  return problems.length === 0;
 }

@@ -1,3 +1,4 @@
+import { everything } from './all.ts';
 import { benchDevices } from './devices.ts';
 import { benchEmbedded } from './embedded.ts';
 import { benchEnqueue } from './enqueue.ts';
@@ -6,11 +7,12 @@ import { benchFill } from './fill.ts';
 import { readFlags } from './flags.ts';
 import { benchGraph } from './graph.ts';
 import { benchLive } from './live.ts';
+import { publish } from './publish.ts';
 import { benchPush } from './push.ts';
 import { cycle, idle, pollsAndReports, storm } from './scenarios.ts';
 import { benchRestart, benchWorkers } from './workers.ts';
 
-// `npm run bench`: the benchmarks that are named: `npm run bench idle -- --rounds=5`.
+// `npm run bench idle -- --rounds=5`: a benchmark and its flags; `all` and what it measures: see all.ts.
 
 const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   push: benchPush,
@@ -72,19 +74,29 @@ const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<v
   restart: benchRestart,
 };
 
-const words = process.argv.slice(2);
-const firstFlag = words.findIndex((word) => word.startsWith('--'));
-const named = firstFlag === -1 ? words : words.slice(0, firstFlag);
-const flags = firstFlag === -1 ? [] : words.slice(firstFlag);
-const unknown = named.filter((name) => benchmarks[name] === undefined);
-if (unknown.length > 0 || named.length === 0) {
+const commands: typeof benchmarks = {
+  ...benchmarks,
+  all: async (args) => {
+    for (const [name, ...flags] of everything) {
+      process.stderr.write(`\n${new Date().toISOString()}  ${name} ${flags.join(' ')}\n`);
+      // One that fails leaves the others to be measured.
+      await benchmarks[name]?.([...flags, ...args]).catch((error: unknown) => {
+        process.stderr.write(`${name}: ${String(error)}\n`);
+        process.exitCode = 1;
+      });
+    }
+  },
+  publish: (args) => Promise.resolve(publish(args)),
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const run = commands[name];
+if (run === undefined) {
   process.stderr.write(
-    `${named.length === 0 ? 'Name a benchmark' : `There is no benchmark ${unknown.join(', ')}`}. ` +
-      `There are: ${Object.keys(benchmarks).join(', ')}.\n`,
+    `${name === '' ? 'Name a benchmark' : `There is no benchmark ${name}`}. ` +
+      `There are: ${Object.keys(commands).join(', ')}.\n`,
   );
   process.exitCode = 2;
 } else {
-  for (const [name, run] of Object.entries(benchmarks)) {
-    if (named.includes(name)) await run(flags);
-  }
+  await run(args);
 }

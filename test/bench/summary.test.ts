@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Contender } from './contenders/contender.ts';
 import { entriesOf, pairsOf } from './entries.ts';
-import type { Figures } from './measure.ts';
 import { readShapes } from './shape.ts';
+import { figures } from './some-figures.ts';
 import { markdownOf, summarize } from './summary.ts';
 
 function contender(name: string, family: string): Contender {
@@ -18,16 +18,6 @@ const peer = contender('NanoMDM', 'nanomdm');
 function compared(contenders: readonly Contender[], shapes: string | null): readonly string[] {
   const entries = entriesOf(contenders, shapes === null ? [] : readShapes(shapes));
   return pairsOf(entries).map(([of, to]) => `${entries[of]?.name} / ${entries[to]?.name}`);
-}
-
-function figures(more: Partial<Figures>): Figures {
-  return {
-    ...{ requests: 1, seconds: 1, perSecond: 1, serverMs: 1, databaseMs: 1, serverCores: 1 },
-    ...{ databaseCores: 1, p50: 1, p95: 1, p99: 1, statements: 1, pages: 1, walBytes: 1 },
-    ...{ memoryMb: 1, databaseConnections: 1, deviceConnections: 1, resent: 0, deadlocks: 0 },
-    ...{ load: 0.1, memory: [], problems: [] },
-    ...more,
-  };
 }
 
 describe('what is compared', () => {

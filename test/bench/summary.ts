@@ -43,7 +43,6 @@ type Values = Readonly<Record<string, Spread | null>>;
 /** What came out of a benchmark, over all rounds: what tables and charts are made of. */
 export interface Summary {
   readonly title: string;
-  readonly rounds: number;
   readonly rows: readonly { readonly name: string; readonly values: Values }[];
   readonly ratios: readonly { readonly of: string; readonly to: string; readonly values: Values }[];
   /** What makes rounds invalid. */
@@ -61,7 +60,6 @@ export function summarize(
     Object.fromEntries(listed.map(([key, options]) => [key, spread(key, options)]));
   return {
     title,
-    rounds: Math.max(...series.map(({ rounds }) => rounds.length)),
     rows: series.map(({ name }, at) => ({
       name,
       values: eachColumn((key) => spreadOf(valuesOf(at, key))),
@@ -81,22 +79,43 @@ export function summarize(
   };
 }
 
-/** Medians with the least and the most, as Markdown. */
+/** Medians with the least and the most, as Markdown: what was measured, and how it compares. */
 export function markdownOf({ title, rows, ratios, problems }: Summary): string {
   const shown = listed.filter(([key, { rare }]) =>
-    rows.some(({ values }) => (rare ? (values[key]?.most ?? 0) > 0 : values[key] != null)),
+    rows.some(({ values }) =>
+      rare ? (values[key]?.most ?? 0) > 0 : (values[key] ?? null) !== null,
+    ),
   );
-  const cells = (values: Values, unit = '', fixed: number | null = null) =>
-    shown.map(([key, { digits }]) => textOf(values[key] ?? null, fixed ?? digits, unit));
+  const compared = shown.filter(([, options]) => options.compared);
+  const measured = tableOf(shown, '', rows, ({ values }, key, { digits }) =>
+    textOf(values[key] ?? null, digits, ''),
+  );
+  const ratioRows = ratios.map(({ of, to, values }) => ({ name: `${of} / ${to}`, values }));
+  const comparison = tableOf(compared, 'ratio', ratioRows, ({ values }, key) =>
+    textOf(values[key] ?? null, 2, ' x'),
+  );
+  const bad = problems.map((problem) => `- **Invalid**: ${problem}\n`).join('');
+  const parts = [`## ${title}\n`, measured, ...(ratios.length > 0 ? [comparison] : []), bad];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+interface Row {
+  readonly name: string;
+  readonly values: Values;
+}
+
+function tableOf(
+  shown: readonly (readonly [Column, ColumnOptions])[],
+  corner: string,
+  rows: readonly Row[],
+  cell: (row: Row, key: Column, options: ColumnOptions) => string,
+): string {
   const lines = [
-    ['', ...shown.map(([, { title: head }]) => head)],
+    [corner, ...shown.map(([, { title }]) => title)],
     ['---', ...shown.map(() => '---')],
-    ...rows.map(({ name, values }) => [name, ...cells(values)]),
-    ...ratios.map(({ of, to, values }) => [`${of} / ${to}`, ...cells(values, ' x', 2)]),
+    ...rows.map((row) => [row.name, ...shown.map(([key, options]) => cell(row, key, options))]),
   ];
-  const table = lines.map((line) => `| ${line.join(' | ')} |`).join('\n');
-  const bad = problems.map((problem) => `\n- **Invalid**: ${problem}`).join('');
-  return `## ${title}\n\n${table}\n${bad}${bad && '\n'}`;
+  return lines.map((line) => `| ${line.join(' | ')} |\n`).join('');
 }
 
 function textOf(spread: Spread | null, digits: number, unit: string): string {

@@ -1,0 +1,30 @@
+/** A benchmark and its flags. */
+export type Step = readonly [name: string, ...flags: string[]];
+
+/**
+ * What docs/measured.md is made of: about 45 minutes on two cores that nothing else uses, when the databases
+ * are filled. Sizes are such that a slow peer takes minutes, not hours.
+ */
+export const everything: readonly Step[] = [
+  ['idle', '--requests=6000', '--warm-up=1500'],
+  ['cycle', '--devices=500'],
+  ['check-in-storm', '--devices=2000', '--warm-up=1000'],
+  ['big-result'],
+  ['enqueue', '--shapes=10000:0'],
+  ['bloat', '--title=bloat', '--alone', '--shapes=1000:0,1000000:7500000,1000000:7500000:1000'],
+  [
+    'bloat',
+    '--title=bloat, beside NanoMDM',
+    '--rounds=1',
+    '--requests=3000',
+    '--warm-up=500',
+    '--shapes=1000:0,1000:1330000,1000000:7500000',
+  ],
+  ['live', '--shapes=1000000:7500000', '--polls=800', '--per-second=200'],
+  ['live', '--processes=2'],
+  ['fan-out', '--alone', '--shapes=100000:0'],
+  ['workers', '--rounds=2'],
+  ['restart', '--seconds=30'],
+  ['embedded', '--rounds=2'],
+  ['steady', '--alone'],
+];
