@@ -1,10 +1,11 @@
 import type { MoveAnswer } from '../server/mdm/access/move-enrollments.ts';
 import type { TenantAnswer } from '../server/mdm/access/tenants.ts';
+import { jobField, answerFields } from './answer.ts';
 import { builder } from './builder.ts';
+import { askedFields } from './bulk.ts';
 import { DeviceEnrollment } from './enrollment.ts';
-import { mutationErrors, targetErrors } from './errors.ts';
+import { outcomesOf, mutationErrors, targetErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
-import { Job } from './job.ts';
 import { ofTenant } from './load.ts';
 import { linkTenant, Tenant, tenantIdOf } from './tenant.ts';
 import { TargetsInput, targetsOf } from './targets.ts';
@@ -20,12 +21,7 @@ const TenantPayload = builder.objectRef<TenantAnswer>('TenantPayload').implement
       description: 'The tenant; null for a token without tenants:read.',
       resolve: (query, { tenant }, _args, context) => linkTenant(context, tenant, query),
     }),
-    cursor: t.exposeString('cursor', {
-      description: "The event stream's position from before: subscribe after it to miss nothing.",
-    }),
-    replayed: t.exposeBoolean('replayed', {
-      description: 'Whether an earlier, equal request had done it already.',
-    }),
+    ...answerFields(t),
   }),
 });
 
@@ -57,10 +53,7 @@ builder.mutationFields((t) => ({
     type: TenantPayload,
     description: 'Makes a tenant. Needs a token that belongs to none.',
     authScopes: writers,
-    errors: {
-      types: mutationErrors,
-      union: { name: 'CreateTenantResult', description: 'The outcomes of `createTenant`.' },
-    },
+    errors: outcomesOf('createTenant', mutationErrors),
     args: { input: t.arg({ type: CreateTenantInput, required: true, description: 'The tenant.' }) },
     resolve: (_root, { input }, { useCases, viewer }) =>
       useCases.createTenant(viewer, {
@@ -72,10 +65,7 @@ builder.mutationFields((t) => ({
     type: TenantPayload,
     description: 'Gives a tenant another name.',
     authScopes: writers,
-    errors: {
-      types: mutationErrors,
-      union: { name: 'RenameTenantResult', description: 'The outcomes of `renameTenant`.' },
-    },
+    errors: outcomesOf('renameTenant', mutationErrors),
     args: { input: t.arg({ type: RenameTenantInput, required: true, description: 'Which.' }) },
     resolve: (_root, { input }, { useCases, viewer }) =>
       useCases.renameTenant(viewer, {
@@ -99,17 +89,11 @@ const MovePayload = builder.objectRef<MoveAnswer>('MoveEnrollmentsPayload').impl
         'How many waiting commands ended by it, with the reason `MOVED`; those that a `job` ends are ' +
         'not counted.',
     }),
-    job: t.prismaField({
-      type: Job,
-      nullable: true,
-      description:
-        'The job that moves them, for more than 500 devices: follow it by `jobProgress`. Null when they ' +
+    job: jobField(
+      t,
+      'The job that moves them, for more than 500 devices: follow it by `jobProgress`. Null when they ' +
         'are moved already, and for a token without jobs:read.',
-      resolve: (query, { jobId }, _args, { prisma, viewer }) =>
-        jobId === null || !viewer.scopes.has('jobs:read')
-          ? null
-          : prisma.job.findFirst({ ...query, where: { id: jobId, ...ofTenant(viewer) } }),
-    }),
+    ),
     sample: t.prismaField({
       type: [DeviceEnrollment],
       description: 'The first of the devices, at most 100; none without enrollments:read.',
@@ -123,12 +107,7 @@ const MovePayload = builder.objectRef<MoveAnswer>('MoveEnrollmentsPayload').impl
           : [],
     }),
     validateOnly: t.exposeBoolean('validateOnly', { description: 'Whether nothing was moved.' }),
-    cursor: t.exposeString('cursor', {
-      description: "The event stream's position from before: subscribe after it to miss nothing.",
-    }),
-    replayed: t.exposeBoolean('replayed', {
-      description: 'Whether an earlier, equal request had done it already.',
-    }),
+    ...answerFields(t),
   }),
 });
 
@@ -137,16 +116,11 @@ const MoveInput = builder.inputType('MoveEnrollmentsInput', {
   fields: (t) => ({
     targets: t.field({ type: TargetsInput, required: true, description: 'Which devices.' }),
     toTenantId: t.id({ required: true, description: 'The tenant: its global or its natural id.' }),
-    validateOnly: t.boolean({
-      required: true,
-      defaultValue: false,
-      description: 'Move nothing; only answer how many and which it would be.',
-    }),
+    ...askedFields(t, 'Move nothing; only answer how many and which it would be.'),
     expectedCount: t.int({
       description:
         'For a filter, or all: the `movedCount` of a dry run. If more would be moved, nothing is done.',
     }),
-    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
   }),
 });
 
@@ -157,10 +131,7 @@ builder.mutationField('moveEnrollments', (t) =>
       "Moves devices, with their users' channels, to another tenant. What waits for them ends. Needs a " +
       'token that belongs to no tenant. More than 500 are moved by a job, each whole at its time.',
     authScopes: writers,
-    errors: {
-      types: targetErrors,
-      union: { name: 'MoveEnrollmentsResult', description: 'The outcomes of `moveEnrollments`.' },
-    },
+    errors: outcomesOf('moveEnrollments', targetErrors),
     args: { input: t.arg({ type: MoveInput, required: true, description: 'Which, and whereto.' }) },
     resolve: async (_root, { input }, context) =>
       context.useCases.moveEnrollments(context.viewer, {

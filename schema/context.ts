@@ -6,12 +6,9 @@ import type { EnrollmentUseCases } from '../server/mdm/enrollments/use-cases.ts'
 import type { EscrowKeyUnlockAnswer, EscrowKeyUnlockInput } from '../server/mdm/escrow/unlock.ts';
 import type { EnqueueAnswer, EnqueueInput } from '../server/mdm/queue/enqueue-types.ts';
 import type { ControlJobAnswer, ControlJobInput, JobAction } from '../server/mdm/jobs/control.ts';
-import type { PushEnrollmentsAnswer, PushEnrollmentsInput } from '../server/mdm/push/request.ts';
+import type { TargetsJobAnswer, TargetsJobInput } from '../server/mdm/jobs/over-targets.ts';
 import type { PushCertificateUseCases } from '../server/mdm/push-certificates/use-cases.ts';
-import type {
-  ExportEnrollmentsAnswer,
-  ExportEnrollmentsInput,
-} from '../server/mdm/export/request.ts';
+import type { ExportEnrollmentsAnswer } from '../server/mdm/export/request.ts';
 import type {
   MigrateEnrollmentsAnswer,
   MigrateEnrollmentsInput,
@@ -90,15 +87,12 @@ export interface UseCases
     viewer: Viewer,
     input: MigrateEnrollmentsInput,
   ): Promise<MigrateEnrollmentsAnswer>;
-  exportEnrollments(
-    viewer: Viewer,
-    input: ExportEnrollmentsInput,
-  ): Promise<ExportEnrollmentsAnswer>;
+  exportEnrollments(viewer: Viewer, input: TargetsJobInput): Promise<ExportEnrollmentsAnswer>;
   createUpload(
     viewer: Viewer,
     input: { readonly idempotencyKey: string | null },
   ): Promise<CreateUploadAnswer>;
-  pushEnrollments(viewer: Viewer, input: PushEnrollmentsInput): Promise<PushEnrollmentsAnswer>;
+  pushEnrollments(viewer: Viewer, input: TargetsJobInput): Promise<TargetsJobAnswer>;
   controlJob(viewer: Viewer, action: JobAction, input: ControlJobInput): Promise<ControlJobAnswer>;
 }
 

@@ -3,9 +3,10 @@ import type {
   ChangeAuthorityAnswer,
 } from '../server/mdm/enroll/change-authority.ts';
 import { ValidationError } from '../server/model/errors.ts';
+import { answerFields } from './answer.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 
 const readers = { scope: 'pki:read' } as const;
@@ -115,12 +116,7 @@ const ChangePayload = builder.objectRef<ChangeAuthorityAnswer>('DeviceAuthorityP
           ? prisma.deviceAuthority.findUnique({ ...query, where: { generation } })
           : null,
     }),
-    cursor: t.exposeString('cursor', {
-      description: "The event stream's position from before: subscribe after it to miss nothing.",
-    }),
-    replayed: t.exposeBoolean('replayed', {
-      description: 'Whether an earlier, equal request had done it already.',
-    }),
+    ...answerFields(t),
   }),
 });
 
@@ -139,13 +135,7 @@ builder.mutationField('renewDeviceAuthority', (t) =>
       'Gives the device authority a new certificate and key, which issues seconds later. Those before ' +
       'stay trusted until they end, and answer who has a profile with them.',
     authScopes: writers,
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'RenewDeviceAuthorityResult',
-        description: 'The outcomes of `renewDeviceAuthority`.',
-      },
-    },
+    errors: outcomesOf('renewDeviceAuthority', mutationErrors),
     args: { input: t.arg({ type: RenewInput, required: true, description: 'What it is to be.' }) },
     resolve: (_root, { input }, { useCases, viewer }) =>
       useCases.renewDeviceAuthority(viewer, {
@@ -184,13 +174,7 @@ builder.mutationField('importDeviceAuthority', (t) =>
     description:
       'Takes over an authority, with or without its key. With it, it issues from seconds later on.',
     authScopes: writers,
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'ImportDeviceAuthorityResult',
-        description: 'The outcomes of `importDeviceAuthority`.',
-      },
-    },
+    errors: outcomesOf('importDeviceAuthority', mutationErrors),
     args: { input: t.arg({ type: ImportInput, required: true, description: 'The authority.' }) },
     resolve: (_root, { input }, { useCases, viewer }) =>
       useCases.importDeviceAuthority(viewer, {

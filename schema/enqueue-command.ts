@@ -1,15 +1,14 @@
 import type { EnqueueAnswer, RefusedTarget } from '../server/mdm/queue/enqueue-types.ts';
 import { ValidationError } from '../server/model/errors.ts';
 import { builder } from './builder.ts';
+import { asGiven, bulkFields, bulkOf, expectedCountOf, queueNothing } from './bulk.ts';
 import { Command } from './command.ts';
 import { Enrollment, enrollmentCursor } from './enrollment.ts';
-import { enrollmentIdOf } from './enrollment-id.ts';
-import { targetErrors } from './errors.ts';
+import { outcomesOf, targetErrors } from './errors.ts';
 import { Job } from './job.ts';
-import { findEnrollmentsById, nodesQuery, ofTenant } from './load.ts';
+import { findJob, findEnrollmentsById, nodesQuery, ofTenant } from './load.ts';
 import { connectionOf, cursorCodec, pageOfList, parseKey, stretchOf } from './page.ts';
 import { RefusalCodeEnum } from './refusal-code.ts';
-import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
 
 const CommandInput = builder.inputType('CommandInput', {
   description: 'What to send: exactly one of these.',
@@ -26,19 +25,8 @@ const CommandInput = builder.inputType('CommandInput', {
 const EnqueueCommandInput = builder.inputType('EnqueueCommandInput', {
   description: 'One command, to one enrolment or to many.',
   fields: (t) => ({
-    targets: t.field({ type: TargetsInput, required: true, description: 'To whom.' }),
-    channels: t.field({
-      type: ChannelsEnum,
-      required: true,
-      defaultValue: 'DEVICE',
-      description: 'Which channels a filter, or `all`, means. Ids name theirs.',
-    }),
+    ...bulkFields(t, { targets: 'To whom.', channels: 'DEVICE', validateOnly: queueNothing }),
     command: t.field({ type: CommandInput, required: true, description: 'What.' }),
-    validateOnly: t.boolean({
-      required: true,
-      defaultValue: false,
-      description: 'Queue nothing; only answer how many and which it would be.',
-    }),
     expectedCount: t.int({
       description:
         'For commands that wipe, lock, un-enrol or shut people out, sent to a filter or to all: the ' +
@@ -69,11 +57,6 @@ const EnqueueCommandInput = builder.inputType('EnqueueCommandInput', {
     expiresAt: t.field({
       type: 'DateTime',
       description: 'Not delivered after this time: then it ends, with the reason EXPIRED.',
-    }),
-    idempotencyKey: t.string({
-      description:
-        'A key of your own for this request: within 24 hours, the same key with the same input is ' +
-        'answered alike and done once. At most 200 characters.',
     }),
   }),
 });
@@ -166,10 +149,7 @@ const EnqueuePayload = builder.interfaceRef<EnqueueAnswer>('EnqueuePayload').imp
       description:
         'The job that pushes to them; null when nothing is pushed, for up to 500 that are pushed to at ' +
         'once, and for a token without jobs:read.',
-      resolve: (query, { pushJobId }, _args, { prisma, viewer }) =>
-        pushJobId === null || !viewer.scopes.has('jobs:read')
-          ? null
-          : prisma.job.findFirst({ ...query, where: { id: pushJobId, ...ofTenant(viewer) } }),
+      resolve: (query, { pushJobId }, _args, context) => findJob(context, pushJobId, query),
     }),
     cursor: t.exposeString('cursor', {
       description: "The event stream's position from before: subscribe after it to miss nothing.",
@@ -202,13 +182,7 @@ builder.mutationField('enqueueCommand', (t) =>
     type: EnqueueCommandPayload,
     description: 'Queues a command for one enrolment or for many.',
     authScopes: { scope: 'commands:write' },
-    errors: {
-      types: targetErrors,
-      union: {
-        name: 'EnqueueCommandResult',
-        description: 'The outcomes of `enqueueCommand`.',
-      },
-    },
+    errors: outcomesOf('enqueueCommand', targetErrors),
     args: {
       input: t.arg({
         type: EnqueueCommandInput,
@@ -222,13 +196,10 @@ builder.mutationField('enqueueCommand', (t) =>
       if (typeof plist !== 'string') {
         throw new ValidationError('NO_COMMAND', 'Give a command.', ['input', 'command']);
       }
-      demandPlausible(input.expectedCount, input.idempotencyKey);
       const answer = await useCases.enqueueCommand(viewer, {
-        targets: await targetsOf(context, input.targets, input.channels, ['input', 'targets']),
+        ...(await bulkOf(context, input)),
         plist: Buffer.from(plist, 'utf8'),
-        validateOnly: input.validateOnly,
-        expectedCount: input.expectedCount ?? null,
-        idempotencyKey: input.idempotencyKey ?? null,
+        expectedCount: expectedCountOf(input.expectedCount, 'enrolments'),
         push: input.push,
         force: input.force,
         timing: {
@@ -238,24 +209,7 @@ builder.mutationField('enqueueCommand', (t) =>
         },
       });
       if (answer.refused.length === 0) return answer;
-      const given = new Map(input.targets.ids?.map((id) => [enrollmentIdOf(id), id]));
-      const refused = answer.refused.map((one) => ({ ...one, id: given.get(one.id) ?? one.id }));
-      return { ...answer, refused };
+      return { ...answer, refused: asGiven(input.targets, answer.refused) };
     },
   }),
 );
-
-function demandPlausible(expectedCount: number | null | undefined, key: string | null | undefined) {
-  if (typeof expectedCount === 'number' && expectedCount < 0) {
-    throw new ValidationError('NEGATIVE', '`expectedCount` is a number of enrolments.', [
-      'input',
-      'expectedCount',
-    ]);
-  }
-  if (typeof key === 'string' && !/^[^\0]{1,200}$/su.test(key)) {
-    throw new ValidationError('BAD_KEY', 'An idempotency key has 1 to 200 characters.', [
-      'input',
-      'idempotencyKey',
-    ]);
-  }
-}

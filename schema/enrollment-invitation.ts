@@ -5,7 +5,7 @@ import type {
 import type { Prisma } from '../generated/prisma/client.ts';
 import { NotFoundError } from '../server/model/errors.ts';
 import { builder } from './builder.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { isUuid } from './job.ts';
 import { keyList } from './key-page.ts';
@@ -221,13 +221,7 @@ builder.mutationField('createEnrollmentInvitation', (t) =>
     type: CreatePayload,
     description: 'Makes an invitation, with which devices get their certificate and enrol.',
     authScopes: writers,
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'CreateEnrollmentInvitationResult',
-        description: 'The outcomes of `createEnrollmentInvitation`.',
-      },
-    },
+    errors: outcomesOf('createEnrollmentInvitation', mutationErrors),
     args: { input: t.arg({ type: CreateInput, required: true, description: 'The invitation.' }) },
     resolve: (_root, { input }, { useCases, viewer }) =>
       useCases.createEnrollmentInvitation(viewer, {
@@ -255,13 +249,7 @@ builder.mutationField('revokeEnrollmentInvitation', (t) =>
     description:
       'Ends an invitation before its time. Certificates that were issued on it stay as they are.',
     authScopes: writers,
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'RevokeEnrollmentInvitationResult',
-        description: 'The outcomes of `revokeEnrollmentInvitation`.',
-      },
-    },
+    errors: outcomesOf('revokeEnrollmentInvitation', mutationErrors),
     args: { input: t.arg({ type: RevokeInput, required: true, description: 'Which one.' }) },
     resolve: (_root, { input }, { useCases, viewer }) => {
       const invitationId = invitationIdOf(input.invitationId);

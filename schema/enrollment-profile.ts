@@ -1,6 +1,6 @@
 import type { AskedProfile } from '../server/mdm/enroll/ask-profile.ts';
 import { builder } from './builder.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 
 const EnrollmentProfile = builder.objectRef<AskedProfile>('EnrollmentProfile').implement({
   description:
@@ -42,13 +42,7 @@ builder.queryField('enrollmentProfile', (t) =>
     description:
       'Makes an enrolment profile, for who hands it out by other ways than an invitation’s page.',
     authScopes: { scope: 'invitations:write' },
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'EnrollmentProfileResult',
-        description: 'The outcomes of `enrollmentProfile`.',
-      },
-    },
+    errors: outcomesOf('enrollmentProfile', mutationErrors),
     args: {
       input: t.arg({
         type: EnrollmentProfileInput,

@@ -58,3 +58,15 @@ export const mutationErrors = [ValidationError, ConflictError, NotFoundError, Fo
 
 /** The errors that a mutation on `targets` may answer. */
 export const targetErrors = [...mutationErrors, QueryTooExpensiveError];
+
+/**
+ * The outcomes of a mutation: its payload or one of these errors, as a union that is named after it.
+ * @param mutation its name
+ */
+export function outcomesOf<const Errors extends readonly (typeof targetErrors)[number][]>(
+  mutation: string,
+  types: Errors,
+) {
+  const name = `${mutation.charAt(0).toUpperCase()}${mutation.slice(1)}Result`;
+  return { types: [...types], union: { name, description: `The outcomes of \`${mutation}\`.` } };
+}

@@ -1,6 +1,7 @@
 import type { EscrowKeyUnlockAnswer } from '../server/mdm/escrow/unlock.ts';
+import { answerFields } from './answer.ts';
 import { builder } from './builder.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 
 const EscrowKeyUnlockInput = builder.inputType('EscrowKeyUnlockInput', {
@@ -42,12 +43,7 @@ const EscrowKeyUnlockPayload = builder
       }),
       status: t.exposeInt('status', { description: "HTTP status of Apple's answer." }),
       body: t.exposeString('body', { description: "Apple's answer as it came, mostly JSON." }),
-      cursor: t.exposeString('cursor', {
-        description: "The event stream's position from before: subscribe after it to miss nothing.",
-      }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'Whether an earlier, equal request had done it already.',
-      }),
+      ...answerFields(t),
     }),
   });
 
@@ -57,10 +53,7 @@ builder.mutationField('escrowKeyUnlock', (t) =>
     description:
       "Asks Apple to lift a device's Activation Lock by the key that was kept in escrow for it.",
     authScopes: { scope: 'commands:write' },
-    errors: {
-      types: mutationErrors,
-      union: { name: 'EscrowKeyUnlockResult', description: 'The outcomes of `escrowKeyUnlock`.' },
-    },
+    errors: outcomesOf('escrowKeyUnlock', mutationErrors),
     args: {
       input: t.arg({
         type: EscrowKeyUnlockInput,

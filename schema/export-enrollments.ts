@@ -1,10 +1,9 @@
 import type { ExportEnrollmentsAnswer } from '../server/mdm/export/request.ts';
+import { jobField, answerFields } from './answer.ts';
 import { builder } from './builder.ts';
-import { mutationErrors } from './errors.ts';
-import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
-import { Job } from './job.ts';
-import { ofTenant } from './load.ts';
-import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
+import { askedFields, bulkOf } from './bulk.ts';
+import { outcomesOf, targetErrors } from './errors.ts';
+import { ChannelsEnum, TargetsInput } from './targets.ts';
 
 const ExportEnrollmentsInput = builder.inputType('ExportEnrollmentsInput', {
   description: 'What to export.',
@@ -17,12 +16,7 @@ const ExportEnrollmentsInput = builder.inputType('ExportEnrollmentsInput', {
       description:
         'Which channels a filter, or `all`, means. Users come into another server only with their device.',
     }),
-    validateOnly: t.boolean({
-      required: true,
-      defaultValue: false,
-      description: 'Only answer how many enrolments it would be.',
-    }),
-    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
+    ...askedFields(t, 'Only answer how many enrolments it would be.'),
   }),
 });
 
@@ -31,17 +25,11 @@ const ExportEnrollmentsPayload = builder
   .implement({
     description: 'An export that is under way.',
     fields: (t) => ({
-      job: t.prismaField({
-        type: Job,
-        nullable: true,
-        description:
-          'The job that writes the file: follow it with `jobProgress`. Null with `validateOnly`, and ' +
+      job: jobField(
+        t,
+        'The job that writes the file: follow it with `jobProgress`. Null with `validateOnly`, and ' +
           'for a token without jobs:read.',
-        resolve: (query, { jobId }, _args, { prisma, viewer }) =>
-          jobId === null || !viewer.scopes.has('jobs:read')
-            ? null
-            : prisma.job.findFirst({ ...query, where: { id: jobId, ...ofTenant(viewer) } }),
-      }),
+      ),
       url: t.exposeString('url', {
         nullable: true,
         description:
@@ -49,12 +37,7 @@ const ExportEnrollmentsPayload = builder
           'secrets:read: a path on the address of this graph. Null with `validateOnly`.',
       }),
       targetCount: t.exposeInt('targetCount', { description: 'How many enrolments.' }),
-      cursor: t.exposeString('cursor', {
-        description: "The event stream's position from before: subscribe after it to miss nothing.",
-      }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'Whether an earlier, equal request had done it already.',
-      }),
+      ...answerFields(t),
       validateOnly: t.exposeBoolean('validateOnly', {
         description: 'Whether nothing is exported.',
       }),
@@ -68,13 +51,7 @@ builder.mutationField('exportEnrollments', (t) =>
       'Exports enrolments with all that belongs to them, secrets in clear, as a job: the same records ' +
       'that `migrateEnrollments` takes.',
     authScopes: { scope: 'secrets:read' },
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'ExportEnrollmentsResult',
-        description: 'The outcomes of `exportEnrollments`.',
-      },
-    },
+    errors: outcomesOf('exportEnrollments', targetErrors),
     args: {
       input: t.arg({
         type: ExportEnrollmentsInput,
@@ -83,10 +60,6 @@ builder.mutationField('exportEnrollments', (t) =>
       }),
     },
     resolve: async (_root, { input }, context) =>
-      context.useCases.exportEnrollments(context.viewer, {
-        targets: await targetsOf(context, input.targets, input.channels, ['input', 'targets']),
-        validateOnly: input.validateOnly,
-        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
-      }),
+      context.useCases.exportEnrollments(context.viewer, await bulkOf(context, input)),
   }),
 );

@@ -1,11 +1,12 @@
 import type { Prisma } from '../generated/prisma/client.ts';
 import type { RevokeCertificateAnswer } from '../server/mdm/enroll/revoke-certificate.ts';
 import { batched } from './batch.ts';
+import { answerFields } from './answer.ts';
 import { builder } from './builder.ts';
 import type { GraphContext } from './context.ts';
 import { Enrollment } from './enrollment.ts';
 import { EnrollmentInvitation } from './enrollment-invitation.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { isUuid } from './job.ts';
 import { keyList } from './key-page.ts';
@@ -186,12 +187,7 @@ const RevokePayload = builder
               })
             : null,
       }),
-      cursor: t.exposeString('cursor', {
-        description: "The event stream's position from before: subscribe after it to miss nothing.",
-      }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'Whether an earlier, equal request had done it already.',
-      }),
+      ...answerFields(t),
     }),
   });
 
@@ -211,13 +207,7 @@ builder.mutationField('revokeIssuedCertificate', (t) =>
       'Revokes a certificate: within seconds every process refuses what is signed with it (status 400), ' +
       'and it renews nothing. Its device can come back only by enrolling anew.',
     authScopes: { scope: 'pki:write' },
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'RevokeIssuedCertificateResult',
-        description: 'The outcomes of `revokeIssuedCertificate`.',
-      },
-    },
+    errors: outcomesOf('revokeIssuedCertificate', mutationErrors),
     args: { input: t.arg({ type: RevokeInput, required: true, description: 'Which one.' }) },
     resolve: (_root, { input }, { useCases, viewer }) =>
       useCases.revokeIssuedCertificate(viewer, {

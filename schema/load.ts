@@ -1,6 +1,6 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { GraphQLResolveInfo } from 'graphql';
-import type { Command, Enrollment, Prisma } from '../generated/prisma/client.ts';
+import type { Command, Enrollment, Job, Prisma } from '../generated/prisma/client.ts';
 import type { Viewer } from '../server/model/viewer.ts';
 import { batched } from './batch.ts';
 import type { GraphContext } from './context.ts';
@@ -37,6 +37,22 @@ export function ofTenant(viewer: Viewer): { readonly tenantId?: number } {
   return viewer.tenant === null ? {} : { tenantId: viewer.tenant };
 }
 
+/** What a selection below a job needs, as the Prisma plugin plans it. */
+export interface JobQuery {
+  include?: Prisma.JobInclude;
+  select?: Prisma.JobSelect;
+}
+
+/** A job that an answer names; null for none, and for a token without jobs:read. */
+export async function findJob(
+  { prisma, viewer }: GraphContext,
+  id: string | null,
+  query: JobQuery,
+): Promise<Job | null> {
+  if (id === null || !viewer.scopes.has('jobs:read')) return null;
+  return prisma.job.findFirst({ ...query, where: { id, ...ofTenant(viewer) } });
+}
+
 /** Enrolments by their keys, as far as the viewer may see them. */
 export async function findEnrollments(
   { prisma, viewer }: GraphContext,
@@ -61,6 +77,17 @@ export async function findEnrollmentsById(
     where: { id: { in: [...ids] }, ...ofTenant(viewer) },
   });
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** The first enrolments that an answer names, in its order; none for a token without enrollments:read. */
+export async function findSample(
+  context: GraphContext,
+  ids: readonly string[],
+  query: EnrollmentQuery,
+): Promise<Enrollment[]> {
+  if (!context.viewer.scopes.has('enrollments:read')) return [];
+  const found = await findEnrollmentsById(context, ids, query);
+  return ids.flatMap((id) => found.get(id) ?? []);
 }
 
 /** Commands by their keys, as far as the viewer may see them. */

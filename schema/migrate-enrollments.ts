@@ -1,9 +1,9 @@
 import type { MigrateEnrollmentsAnswer } from '../server/mdm/migration/request.ts';
+import { jobField, answerFields } from './answer.ts';
 import { builder } from './builder.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
-import { isUuid, Job } from './job.ts';
-import { ofTenant } from './load.ts';
+import { isUuid } from './job.ts';
 
 const MigrateEnrollmentsInput = builder.inputType('MigrateEnrollmentsInput', {
   description: 'What to import.',
@@ -33,24 +33,13 @@ const MigrateEnrollmentsPayload = builder
   .implement({
     description: 'An import that is under way.',
     fields: (t) => ({
-      job: t.prismaField({
-        type: Job,
-        nullable: true,
-        description:
-          'The job that imports: follow it with `jobProgress`. Its errors name the lines that did ' +
+      job: jobField(
+        t,
+        'The job that imports: follow it with `jobProgress`. Its errors name the lines that did ' +
           'not come in. Null for a token without jobs:read.',
-        resolve: (query, { jobId }, _args, { prisma, viewer }) =>
-          viewer.scopes.has('jobs:read')
-            ? prisma.job.findFirst({ ...query, where: { id: jobId, ...ofTenant(viewer) } })
-            : null,
-      }),
+      ),
       lines: t.exposeInt('lines', { description: 'How many records the upload has.' }),
-      cursor: t.exposeString('cursor', {
-        description: "The event stream's position from before: subscribe after it to miss nothing.",
-      }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'Whether an earlier, equal request had done it already.',
-      }),
+      ...answerFields(t),
       validateOnly: t.exposeBoolean('validateOnly', { description: 'Whether nothing is changed.' }),
     }),
   });
@@ -62,13 +51,7 @@ builder.mutationField('migrateEnrollments', (t) =>
       'Imports enrolments with all that belongs to them, from an upload, as a job. It is safe to do ' +
       'again: what devices have told this server themselves wins over what is older.',
     authScopes: { scope: 'enrollments:write' },
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'MigrateEnrollmentsResult',
-        description: 'The outcomes of `migrateEnrollments`.',
-      },
-    },
+    errors: outcomesOf('migrateEnrollments', mutationErrors),
     args: {
       input: t.arg({
         type: MigrateEnrollmentsInput,

@@ -6,7 +6,7 @@ import type { MdmcertRequest as MdmcertRequestShape } from '../server/mdm/push-c
 import type { OpenResponseAnswer } from '../server/mdm/push-certificates/open-mdmcert-response.ts';
 import { ValidationError } from '../server/model/errors.ts';
 import { builder } from './builder.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 
 const VendorCertificateInput = builder.inputType('VendorCertificateInput', {
@@ -140,13 +140,7 @@ builder.mutationField('createPushCertificateRequest', (t) =>
     type: CreatePushCertificateRequestPayload,
     description: 'Makes a key and a request for a push certificate.',
     authScopes: { scope: 'push:write' },
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'CreatePushCertificateRequestResult',
-        description: 'The outcomes of `createPushCertificateRequest`.',
-      },
-    },
+    errors: outcomesOf('createPushCertificateRequest', mutationErrors),
     args: {
       input: t.arg({
         type: CreatePushCertificateRequestInput,
@@ -170,13 +164,7 @@ builder.mutationField('openMdmcertResponse', (t) =>
     type: OpenMdmcertResponsePayload,
     description: 'Decrypts the signed request that mdmcert.download mailed.',
     authScopes: { scope: 'push:write' },
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'OpenMdmcertResponseResult',
-        description: 'The outcomes of `openMdmcertResponse`.',
-      },
-    },
+    errors: outcomesOf('openMdmcertResponse', mutationErrors),
     args: {
       input: t.arg({
         type: OpenMdmcertResponseInput,

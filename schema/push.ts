@@ -1,16 +1,14 @@
 import type { PushState as PushStateRow } from '../generated/prisma/client.ts';
-import type { PushEnrollmentsAnswer } from '../server/mdm/push/request.ts';
+import type { TargetsJobAnswer } from '../server/mdm/jobs/over-targets.ts';
 import { namedPushOutcomes } from '../server/store/read/push-state.ts';
+import { jobField, answerFields } from './answer.ts';
 import { builder } from './builder.ts';
+import { asGiven, bulkFields, bulkOf } from './bulk.ts';
 import type { GraphContext } from './context.ts';
 import { Enrollment } from './enrollment.ts';
-import { enrollmentIdOf } from './enrollment-id.ts';
-import { targetErrors } from './errors.ts';
-import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
-import { Job } from './job.ts';
+import { outcomesOf, targetErrors } from './errors.ts';
 import { ofTenant } from './load.ts';
 import { PushStateEnum } from './push-state.ts';
-import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
 import { TargetRefused } from './enqueue-command.ts';
 
 /** Milliseconds that an answer waits for what becomes of the pushes it asked for. */
@@ -109,38 +107,24 @@ const PushTargetOutcome = builder.objectRef<PushedTarget>('PushTargetOutcome').i
 const PushEnrollmentsInput = builder.inputType('PushEnrollmentsInput', {
   description: 'Whom to wake.',
   fields: (t) => ({
-    targets: t.field({ type: TargetsInput, required: true, description: 'Whom.' }),
-    channels: t.field({
-      type: ChannelsEnum,
-      required: true,
-      defaultValue: 'DEVICE',
-      description: 'Which channels a filter, or `all`, means. Ids name theirs.',
+    ...bulkFields(t, {
+      targets: 'Whom.',
+      channels: 'DEVICE',
+      validateOnly: 'Push to nobody; only answer how many and which it would be.',
     }),
-    validateOnly: t.boolean({
-      required: true,
-      defaultValue: false,
-      description: 'Push to nobody; only answer how many and which it would be.',
-    }),
-    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
   }),
 });
 
 const PushEnrollmentsPayload = builder
-  .objectRef<PushEnrollmentsAnswer>('PushEnrollmentsPayload')
+  .objectRef<TargetsJobAnswer>('PushEnrollmentsPayload')
   .implement({
     description: 'What is being pushed, or with `validateOnly` would be.',
     fields: (t) => ({
-      job: t.prismaField({
-        type: Job,
-        nullable: true,
-        description:
-          'The job that pushes: follow it with `jobProgress` and `pushOutcomes`. Null with ' +
+      job: jobField(
+        t,
+        'The job that pushes: follow it with `jobProgress` and `pushOutcomes`. Null with ' +
           '`validateOnly`, and for a token without jobs:read.',
-        resolve: (query, { jobId }, _args, { prisma, viewer }) =>
-          jobId === null || !viewer.scopes.has('jobs:read')
-            ? null
-            : prisma.job.findFirst({ ...query, where: { id: jobId, ...ofTenant(viewer) } }),
-      }),
+      ),
       targetCount: t.exposeInt('targetCount', { description: 'How many enrolments.' }),
       refused: t.field({
         type: [TargetRefused],
@@ -152,20 +136,15 @@ const PushEnrollmentsPayload = builder
         description:
           'What has become of the first 100, by id. When it is asked for, the answer waits up to 5 ' +
           'seconds for them to be decided.',
-        resolve: (answer, _args, context) => outcomesOf(answer, context),
+        resolve: (answer, _args, context) => outcomesSoFar(answer, context),
       }),
-      cursor: t.exposeString('cursor', {
-        description: "The event stream's position from before: subscribe after it to miss nothing.",
-      }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'Whether an earlier, equal request had done it already.',
-      }),
+      ...answerFields(t),
       validateOnly: t.exposeBoolean('validateOnly', { description: 'Whether nothing was pushed.' }),
     }),
   });
 
-async function outcomesOf(
-  answer: PushEnrollmentsAnswer,
+async function outcomesSoFar(
+  answer: TargetsJobAnswer,
   context: GraphContext,
 ): Promise<PushedTarget[]> {
   const { prisma, viewer } = context;
@@ -201,23 +180,16 @@ builder.mutationField('pushEnrollments', (t) =>
     type: PushEnrollmentsPayload,
     description: 'Wakes enrolments by push, so that they ask for their commands.',
     authScopes: { scope: 'push:write' },
-    errors: {
-      types: targetErrors,
-      union: { name: 'PushEnrollmentsResult', description: 'The outcomes of `pushEnrollments`.' },
-    },
+    errors: outcomesOf('pushEnrollments', targetErrors),
     args: {
       input: t.arg({ type: PushEnrollmentsInput, required: true, description: 'Whom to wake.' }),
     },
     resolve: async (_root, { input }, context) => {
       const { useCases, viewer } = context;
-      const given = new Map(input.targets.ids?.map((id) => [enrollmentIdOf(id), id]));
       const answer = await useCases.pushEnrollments(viewer, {
-        targets: await targetsOf(context, input.targets, input.channels, ['input', 'targets']),
-        validateOnly: input.validateOnly,
-        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
+        ...(await bulkOf(context, input)),
       });
-      const refused = answer.refused.map((one) => ({ ...one, id: given.get(one.id) ?? one.id }));
-      return { ...answer, refused };
+      return { ...answer, refused: asGiven(input.targets, answer.refused) };
     },
   }),
 );

@@ -7,21 +7,28 @@ import type {
   QueueWorkAnswer,
 } from '../server/mdm/queue/queue-control-types.ts';
 import { builder } from './builder.ts';
+import {
+  askedFields,
+  bulkFields,
+  bulkOf,
+  channelsField,
+  expectedCountOf,
+  queueNothing,
+} from './bulk.ts';
 import type { GraphContext } from './context.ts';
 import { Command } from './command.ts';
 import { RetryCommandPayload } from './enqueue-command.ts';
 import { Enrollment } from './enrollment.ts';
-import { targetErrors } from './errors.ts';
-import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
+import { outcomesOf, targetErrors } from './errors.ts';
+import { idempotencyKeyOf } from './idempotency-key.ts';
 import { Job } from './job.ts';
-import { findEnrollmentsById, ofTenant } from './load.ts';
+import { findJob, findSample, ofTenant } from './load.ts';
 import { connectionOf, cursorCodec, pageOfList, parseKey, stretchOf } from './page.ts';
-import { ChannelsEnum, type TargetsArgument, TargetsInput, targetsOf } from './targets.ts';
+import { type TargetsArgument, TargetsInput, targetsOf } from './targets.ts';
 import type { Channels, Targets } from '../server/model/targets.ts';
 
 const writers = { scope: 'commands:write' } as const;
 
-const validateOnlyDescription = 'Change nothing; only answer how many and which it would be.';
 const expectedCountDescription =
   'The count that a dry run answered. If it would be more now, nothing is done.';
 
@@ -34,19 +41,9 @@ const CancelCommandInput = builder.inputType('CancelCommandInput', {
       required: true,
       description: 'From whom; `all: true` means every one of its targets.',
     }),
-    channels: t.field({
-      type: ChannelsEnum,
-      required: true,
-      defaultValue: 'ALL',
-      description: 'Which channels a filter, or `all`, means. Ids name theirs.',
-    }),
-    validateOnly: t.boolean({
-      required: true,
-      defaultValue: false,
-      description: validateOnlyDescription,
-    }),
+    channels: channelsField(t, 'ALL'),
+    ...askedFields(t),
     expectedCount: t.int({ description: expectedCountDescription }),
-    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
   }),
 });
 
@@ -63,41 +60,19 @@ const SetCommandPriorityInput = builder.inputType('SetCommandPriorityInput', {
       type: TargetsInput,
       description: 'In whose queues; absent: wherever it waits.',
     }),
-    channels: t.field({
-      type: ChannelsEnum,
-      required: true,
-      defaultValue: 'ALL',
-      description: 'Which channels a filter, or `all`, means. Ids name theirs.',
-    }),
-    validateOnly: t.boolean({
-      required: true,
-      defaultValue: false,
-      description: validateOnlyDescription,
-    }),
+    channels: channelsField(t, 'ALL'),
+    ...askedFields(t),
     expectedCount: t.int({ description: expectedCountDescription }),
-    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
   }),
 });
 
 const ClearQueueInput = builder.inputType('ClearQueueInput', {
   description: 'Whose queues.',
   fields: (t) => ({
-    targets: t.field({ type: TargetsInput, required: true, description: 'Whose.' }),
-    channels: t.field({
-      type: ChannelsEnum,
-      required: true,
-      defaultValue: 'DEVICE',
-      description: 'Which channels a filter, or `all`, means. Ids name theirs.',
-    }),
-    validateOnly: t.boolean({
-      required: true,
-      defaultValue: false,
-      description: validateOnlyDescription,
-    }),
+    ...bulkFields(t, { targets: 'Whose.', channels: 'DEVICE' }),
     expectedCount: t.int({
       description: `${expectedCountDescription} Demanded for a filter and for all.`,
     }),
-    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
   }),
 });
 
@@ -126,17 +101,8 @@ const RetryCommandInput = builder.inputType('RetryCommandInput', {
         'To targets at which it ended so; whoever has done it after all, only too late, is left out.',
     }),
     targets: t.field({ type: TargetsInput, description: 'Only to these of them; absent: all.' }),
-    channels: t.field({
-      type: ChannelsEnum,
-      required: true,
-      defaultValue: 'ALL',
-      description: 'Which channels a filter, or `all`, means. Ids name theirs.',
-    }),
-    validateOnly: t.boolean({
-      required: true,
-      defaultValue: false,
-      description: 'Queue nothing; only answer how many and which it would be.',
-    }),
+    channels: channelsField(t, 'ALL'),
+    ...askedFields(t, queueNothing),
     expectedCount: t.int({
       description:
         `${expectedCountDescription} Demanded for commands that wipe, lock, un-enrol or shut people ` +
@@ -155,7 +121,6 @@ const RetryCommandInput = builder.inputType('RetryCommandInput', {
     priority: t.int({ description: 'Its priority; absent: that of the first command.' }),
     notBefore: t.field({ type: 'DateTime', description: 'Not delivered before this time.' }),
     expiresAt: t.field({ type: 'DateTime', description: 'Not delivered after this time.' }),
-    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
   }),
 });
 
@@ -170,11 +135,7 @@ const QueueWorkPayload = builder.interfaceRef<QueueWorkAnswer>('QueueWorkPayload
       description:
         'The first enrolments whose they are, at most 100, by id; none for a token without ' +
         'enrollments:read.',
-      resolve: async (query, { sample }, _args, context) => {
-        if (!context.viewer.scopes.has('enrollments:read')) return [];
-        const found = await findEnrollmentsById(context, sample, query);
-        return sample.flatMap((id) => found.get(id) ?? []);
-      },
+      resolve: (query, { sample }, _args, context) => findSample(context, sample, query),
     }),
     job: t.prismaField({
       type: Job,
@@ -182,10 +143,7 @@ const QueueWorkPayload = builder.interfaceRef<QueueWorkAnswer>('QueueWorkPayload
       description:
         'The job that does it, for more than 1,000 entries: follow it by `jobProgress`. Null when it ' +
         'is done already, and for a token without jobs:read.',
-      resolve: (query, { jobId }, _args, { prisma, viewer }) =>
-        jobId === null || !viewer.scopes.has('jobs:read')
-          ? null
-          : prisma.job.findFirst({ ...query, where: { id: jobId, ...ofTenant(viewer) } }),
+      resolve: (query, { jobId }, _args, context) => findJob(context, jobId, query),
     }),
     cursor: t.exposeString('cursor', {
       description: "The event stream's position from before: subscribe after it to miss nothing.",
@@ -285,6 +243,28 @@ const ClearQueuePayload = builder.objectRef<QueueWorkAnswer>('ClearQueuePayload'
   interfaces: [QueueWorkPayload],
 });
 
+/** What work on one command's targets takes. */
+async function workOf(
+  context: GraphContext,
+  input: {
+    readonly commandUuid: string;
+    readonly targets?: TargetsArgument | null | undefined;
+    readonly channels: Channels;
+    readonly validateOnly: boolean;
+    readonly expectedCount?: number | null | undefined;
+    readonly idempotencyKey?: string | null | undefined;
+  },
+) {
+  return {
+    // No id has a NUL, and PostgreSQL takes none: replaced, it is one that nothing has.
+    commandUuid: input.commandUuid.replaceAll('\0', '\ufffd'),
+    targets: await targetsOfCommand(context, input.targets, input.channels),
+    validateOnly: input.validateOnly,
+    expectedCount: expectedCountOf(input.expectedCount, 'entries'),
+    idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
+  };
+}
+
 /** All of a command's targets, or those that are named. */
 async function targetsOfCommand(
   context: GraphContext,
@@ -296,20 +276,6 @@ async function targetsOfCommand(
   return 'all' in meant && channels === 'ALL' ? null : meant;
 }
 
-function uuidOf(uuid: string): string {
-  // No id has a NUL, and PostgreSQL takes none: replaced, it is one that nothing has.
-  return uuid.replaceAll('\0', '\ufffd');
-}
-
-function countOf(count: number | null | undefined): number | null {
-  if (typeof count !== 'number') return null;
-  if (count >= 0) return count;
-  throw new ValidationError('NEGATIVE', '`expectedCount` is a number of entries.', [
-    'input',
-    'expectedCount',
-  ]);
-}
-
 builder.mutationFields((t) => ({
   cancelCommand: t.field({
     type: CancelCommandPayload,
@@ -317,33 +283,18 @@ builder.mutationFields((t) => ({
       'Takes a command back from targets that have not answered it. It is never served to them again; ' +
       'a result that arrives nevertheless is kept.',
     authScopes: writers,
-    errors: {
-      types: targetErrors,
-      union: { name: 'CancelCommandResult', description: 'The outcomes of `cancelCommand`.' },
-    },
+    errors: outcomesOf('cancelCommand', targetErrors),
     args: {
       input: t.arg({ type: CancelCommandInput, required: true, description: 'What, from whom.' }),
     },
     resolve: async (_root, { input }, context) =>
-      context.useCases.cancelCommand(context.viewer, {
-        commandUuid: uuidOf(input.commandUuid),
-        targets: await targetsOfCommand(context, input.targets, input.channels),
-        validateOnly: input.validateOnly,
-        expectedCount: countOf(input.expectedCount),
-        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
-      }),
+      context.useCases.cancelCommand(context.viewer, await workOf(context, input)),
   }),
   setCommandPriority: t.field({
     type: SetCommandPriorityPayload,
     description: 'Moves a command forwards or back in the queues where it waits.',
     authScopes: writers,
-    errors: {
-      types: targetErrors,
-      union: {
-        name: 'SetCommandPriorityResult',
-        description: 'The outcomes of `setCommandPriority`.',
-      },
-    },
+    errors: outcomesOf('setCommandPriority', targetErrors),
     args: {
       input: t.arg({
         type: SetCommandPriorityInput,
@@ -353,29 +304,20 @@ builder.mutationFields((t) => ({
     },
     resolve: async (_root, { input }, context) =>
       context.useCases.setCommandPriority(context.viewer, {
-        commandUuid: uuidOf(input.commandUuid),
+        ...(await workOf(context, input)),
         priority: input.priority,
-        targets: await targetsOfCommand(context, input.targets, input.channels),
-        validateOnly: input.validateOnly,
-        expectedCount: countOf(input.expectedCount),
-        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
       }),
   }),
   clearQueue: t.field({
     type: ClearQueuePayload,
     description: 'Ends everything that waits for enrolments. What is queued meanwhile stays.',
     authScopes: writers,
-    errors: {
-      types: targetErrors,
-      union: { name: 'ClearQueueResult', description: 'The outcomes of `clearQueue`.' },
-    },
+    errors: outcomesOf('clearQueue', targetErrors),
     args: { input: t.arg({ type: ClearQueueInput, required: true, description: 'Whose.' }) },
     resolve: async (_root, { input }, context) =>
       context.useCases.clearQueue(context.viewer, {
-        targets: await targetsOf(context, input.targets, input.channels, ['input', 'targets']),
-        validateOnly: input.validateOnly,
-        expectedCount: countOf(input.expectedCount),
-        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
+        ...(await bulkOf(context, input)),
+        expectedCount: expectedCountOf(input.expectedCount, 'entries'),
       }),
   }),
   retryCommand: t.field({
@@ -384,10 +326,7 @@ builder.mutationFields((t) => ({
       'Sends a command once more to targets at which it failed, as a new command: the same body under ' +
       'a CommandUUID of its own.',
     authScopes: writers,
-    errors: {
-      types: targetErrors,
-      union: { name: 'RetryCommandResult', description: 'The outcomes of `retryCommand`.' },
-    },
+    errors: outcomesOf('retryCommand', targetErrors),
     args: {
       input: t.arg({ type: RetryCommandInput, required: true, description: 'What, to whom.' }),
     },
@@ -396,19 +335,15 @@ builder.mutationFields((t) => ({
         throw new ValidationError('EMPTY_LIST', '`states` is an empty list.', ['input', 'states']);
       }
       return context.useCases.retryCommand(context.viewer, {
-        commandUuid: uuidOf(input.commandUuid),
+        ...(await workOf(context, input)),
         states: [...new Set(input.states)],
-        targets: await targetsOfCommand(context, input.targets, input.channels),
         timing: {
           priority: input.priority ?? null,
           notBefore: input.notBefore ?? null,
           expiresAt: input.expiresAt ?? null,
         },
-        validateOnly: input.validateOnly,
-        expectedCount: countOf(input.expectedCount),
         push: input.push,
         force: input.force,
-        idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
       });
     },
   }),

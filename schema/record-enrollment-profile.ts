@@ -1,6 +1,7 @@
 import type { RecordProfileAnswer } from '../server/mdm/renewal/record-profile.ts';
+import { answerFields } from './answer.ts';
 import { builder } from './builder.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { TargetsInput, targetsOf } from './targets.ts';
 
@@ -38,12 +39,7 @@ const RecordProfilePayload = builder
       enrollmentIds: t.exposeStringList('sample', {
         description: 'The first of the devices, at most 100, by natural id.',
       }),
-      cursor: t.exposeString('cursor', {
-        description: "The event stream's position from before: subscribe after it to miss nothing.",
-      }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'Whether an earlier, equal request had done it already.',
-      }),
+      ...answerFields(t),
       validateOnly: t.exposeBoolean('validateOnly', {
         description: 'Whether nothing was recorded.',
       }),
@@ -57,13 +53,7 @@ builder.mutationField('recordEnrollmentProfile', (t) =>
       'Records with which profile devices were enrolled that came from another server, so that their ' +
       'certificates can be renewed: an update of a profile has to say what it said.',
     authScopes: { scope: 'enrollments:write' },
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'RecordEnrollmentProfileResult',
-        description: 'The outcomes of `recordEnrollmentProfile`.',
-      },
-    },
+    errors: outcomesOf('recordEnrollmentProfile', mutationErrors),
     args: {
       input: t.arg({ type: RecordProfileInput, required: true, description: 'Which, and what.' }),
     },

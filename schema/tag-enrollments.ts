@@ -1,48 +1,30 @@
 import type { ChangeTagsAnswer, ChangeTagsInput } from '../server/mdm/enrollments/change-tags.ts';
 import type { SetNotesAnswer } from '../server/mdm/enrollments/set-notes.ts';
+import { answerFields } from './answer.ts';
 import { builder } from './builder.ts';
+import { bulkFields, bulkOf } from './bulk.ts';
 import type { GraphContext } from './context.ts';
 import { Enrollment } from './enrollment.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
-import { mutationErrors, targetErrors } from './errors.ts';
+import { outcomesOf, mutationErrors, targetErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
-import { type EnrollmentQuery, findEnrollmentsById, ofTenant } from './load.ts';
-import { ChannelsEnum, TargetsInput, targetsOf } from './targets.ts';
+import { findSample, ofTenant } from './load.ts';
 
 const writers = { scope: 'enrollments:write' } as const;
 
 const TagEnrollmentsInput = builder.inputType('TagEnrollmentsInput', {
   description: 'Which tags, and of which enrolments.',
   fields: (t) => ({
-    targets: t.field({ type: TargetsInput, required: true, description: 'Which enrolments.' }),
-    channels: t.field({
-      type: ChannelsEnum,
-      required: true,
-      defaultValue: 'DEVICE',
-      description: 'Which channels a filter, or `all`, means. Ids name theirs.',
-    }),
+    ...bulkFields(t, { targets: 'Which enrolments.', channels: 'DEVICE' }),
     tags: t.stringList({
       required: true,
       description:
         'The tags: 1 to 50, each of 1 to 100 characters, none of them a control character.',
     }),
-    validateOnly: t.boolean({
-      required: true,
-      defaultValue: false,
-      description: 'Change nothing; only answer how many and which it would be.',
-    }),
-    idempotencyKey: t.string({ description: idempotencyKeyDescription }),
   }),
 });
 
 type InputShape = typeof TagEnrollmentsInput.$inferInput;
-
-/** The first of an answer's enrolments; none for a token that may not read them. */
-async function loadSample(context: GraphContext, ids: readonly string[], query: EnrollmentQuery) {
-  if (!context.viewer.scopes.has('enrollments:read')) return [];
-  const found = await findEnrollmentsById(context, ids, query);
-  return ids.flatMap((id) => found.get(id) ?? []);
-}
 
 function payload(name: 'TagEnrollmentsPayload' | 'UntagEnrollmentsPayload') {
   return builder.objectRef<ChangeTagsAnswer>(name).implement({
@@ -57,18 +39,13 @@ function payload(name: 'TagEnrollmentsPayload' | 'UntagEnrollmentsPayload') {
         description:
           'The first enrolments that are meant, at most 100, by id; none for a token without ' +
           'enrollments:read.',
-        resolve: (query, { sample }, _args, context) => loadSample(context, sample, query),
+        resolve: (query, { sample }, _args, context) => findSample(context, sample, query),
       }),
       unknownIds: t.stringList({
         description: 'Of the ids, those that no enrolment has: the first 100.',
         resolve: ({ unknown }) => unknown.slice(0, 100),
       }),
-      cursor: t.exposeString('cursor', {
-        description: "The event stream's position from before: subscribe after it to miss nothing.",
-      }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'Whether an earlier, equal request had done it already.',
-      }),
+      ...answerFields(t),
       validateOnly: t.exposeBoolean('validateOnly', {
         description: 'Whether nothing was changed.',
       }),
@@ -87,9 +64,7 @@ async function change(
   return context.useCases.changeTags(context.viewer, {
     action,
     tags: input.tags,
-    targets: await targetsOf(context, input.targets, input.channels, ['input', 'targets']),
-    validateOnly: input.validateOnly,
-    idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
+    ...(await bulkOf(context, input)),
   });
 }
 
@@ -98,10 +73,7 @@ builder.mutationField('tagEnrollments', (t) =>
     type: TagEnrollmentsPayload,
     description: 'Gives tags to enrolments; one that they have already stays.',
     authScopes: writers,
-    errors: {
-      types: targetErrors,
-      union: { name: 'TagEnrollmentsResult', description: 'The outcomes of `tagEnrollments`.' },
-    },
+    errors: outcomesOf('tagEnrollments', targetErrors),
     args: {
       input: t.arg({ type: TagEnrollmentsInput, required: true, description: 'Which, of which.' }),
     },
@@ -114,10 +86,7 @@ builder.mutationField('untagEnrollments', (t) =>
     type: UntagEnrollmentsPayload,
     description: 'Takes tags from enrolments, as far as they have them.',
     authScopes: writers,
-    errors: {
-      types: targetErrors,
-      union: { name: 'UntagEnrollmentsResult', description: 'The outcomes of `untagEnrollments`.' },
-    },
+    errors: outcomesOf('untagEnrollments', targetErrors),
     args: {
       input: t.arg({ type: TagEnrollmentsInput, required: true, description: 'Which, of which.' }),
     },
@@ -153,12 +122,7 @@ const SetEnrollmentNotesPayload = builder
               })
             : null,
       }),
-      cursor: t.exposeString('cursor', {
-        description: "The event stream's position from before: subscribe after it to miss nothing.",
-      }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'Whether an earlier, equal request had done it already.',
-      }),
+      ...answerFields(t),
     }),
   });
 
@@ -167,13 +131,7 @@ builder.mutationField('setEnrollmentNotes', (t) =>
     type: SetEnrollmentNotesPayload,
     description: 'Writes notes about an enrolment, in place of those it has.',
     authScopes: writers,
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'SetEnrollmentNotesResult',
-        description: 'The outcomes of `setEnrollmentNotes`.',
-      },
-    },
+    errors: outcomesOf('setEnrollmentNotes', mutationErrors),
     args: {
       input: t.arg({
         type: SetEnrollmentNotesInput,

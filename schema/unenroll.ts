@@ -1,9 +1,10 @@
 import type { UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';
+import { answerFields } from './answer.ts';
 import { builder } from './builder.ts';
 import { Command } from './command.ts';
 import { Enrollment } from './enrollment.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
 import { ofTenant } from './load.ts';
 
@@ -73,12 +74,7 @@ const UnenrollPayload = builder.objectRef<UnenrollResult>('UnenrollPayload').imp
               orderBy: { key: 'desc' },
             }),
     }),
-    cursor: t.exposeString('cursor', {
-      description: "The event stream's position from before: subscribe after it to miss nothing.",
-    }),
-    replayed: t.exposeBoolean('replayed', {
-      description: 'Whether an earlier, equal request had done it already.',
-    }),
+    ...answerFields(t),
   }),
 });
 
@@ -87,10 +83,7 @@ builder.mutationField('unenroll', (t) =>
     type: UnenrollPayload,
     description: 'Makes one device leave: management ends on it, and it has to enrol to come back.',
     authScopes: { scope: 'commands:write' },
-    errors: {
-      types: mutationErrors,
-      union: { name: 'UnenrollResult', description: 'The outcomes of `unenroll`.' },
-    },
+    errors: outcomesOf('unenroll', mutationErrors),
     args: {
       input: t.arg({ type: UnenrollInput, required: true, description: 'Which device, and how.' }),
     },

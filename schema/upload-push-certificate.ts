@@ -1,7 +1,8 @@
 import type { CertificateFile, UploadAnswer } from '../server/mdm/push-certificates/upload.ts';
 import { ValidationError } from '../server/model/errors.ts';
+import { answerFields } from './answer.ts';
 import { builder } from './builder.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { linkPushCertificate, PushCertificate } from './push-certificate.ts';
 
@@ -79,12 +80,7 @@ const UploadPushCertificatePayload = builder
         description: 'The certificate; null for a token without push:read.',
         resolve: (query, { topic }, _args, context) => linkPushCertificate(context, topic, query),
       }),
-      cursor: t.exposeString('cursor', {
-        description: "The event stream's position from before: subscribe after it to miss nothing.",
-      }),
-      replayed: t.exposeBoolean('replayed', {
-        description: 'Whether an earlier, equal request had done it already.',
-      }),
+      ...answerFields(t),
     }),
   });
 
@@ -94,13 +90,7 @@ builder.mutationField('uploadPushCertificate', (t) =>
     description:
       "Stores one of Apple's push certificates under its topic, in place of the one before.",
     authScopes: { scope: 'push:write' },
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'UploadPushCertificateResult',
-        description: 'The outcomes of `uploadPushCertificate`.',
-      },
-    },
+    errors: outcomesOf('uploadPushCertificate', mutationErrors),
     args: {
       input: t.arg({
         type: UploadPushCertificateInput,
@@ -126,13 +116,7 @@ builder.mutationField('completePushCertificateRequest', (t) =>
     description:
       "Takes Apple's certificate for a request that was made here, and stores it with the request's key.",
     authScopes: { scope: 'push:write' },
-    errors: {
-      types: mutationErrors,
-      union: {
-        name: 'CompletePushCertificateRequestResult',
-        description: 'The outcomes of `completePushCertificateRequest`.',
-      },
-    },
+    errors: outcomesOf('completePushCertificateRequest', mutationErrors),
     args: {
       input: t.arg({
         type: CompletePushCertificateRequestInput,

@@ -1,6 +1,6 @@
 import type { CreateUploadAnswer } from '../server/mdm/uploads/create.ts';
 import { builder } from './builder.ts';
-import { mutationErrors } from './errors.ts';
+import { outcomesOf, mutationErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
 import { isUuid } from './job.ts';
 import { ofTenant } from './load.ts';
@@ -99,10 +99,7 @@ builder.mutationField('createUpload', (t) =>
       'Makes a place for a file of lines, such as `migrateEnrollments` takes. The file is sent by ' +
       'HTTP, not in the graph, so that it may have any size.',
     authScopes: importers,
-    errors: {
-      types: mutationErrors,
-      union: { name: 'CreateUploadResult', description: 'The outcomes of `createUpload`.' },
-    },
+    errors: outcomesOf('createUpload', mutationErrors),
     args: {
       input: t.arg({ type: CreateUploadInput, required: true, description: 'A place for a file.' }),
     },

@@ -1,10 +1,7 @@
 import type { Viewer } from '../../model/viewer.ts';
 import type { MdmContext } from '../context.ts';
-import {
-  type RebuildInventoryAnswer,
-  type RebuildInventoryInput,
-  rebuildInventory,
-} from '../inventory/rebuild-request.ts';
+import { rebuildInventory } from '../inventory/rebuild-request.ts';
+import type { TargetsJobAnswer, TargetsJobInput } from '../jobs/over-targets.ts';
 import { type ChangeTagsAnswer, type ChangeTagsInput, changeTags } from './change-tags.ts';
 import { type SetNotesAnswer, type SetNotesInput, setNotes } from './set-notes.ts';
 
@@ -12,7 +9,7 @@ import { type SetNotesAnswer, type SetNotesInput, setNotes } from './set-notes.t
 export interface EnrollmentUseCases {
   changeTags(viewer: Viewer, input: ChangeTagsInput): Promise<ChangeTagsAnswer>;
   setNotes(viewer: Viewer, input: SetNotesInput): Promise<SetNotesAnswer>;
-  rebuildInventory(viewer: Viewer, input: RebuildInventoryInput): Promise<RebuildInventoryAnswer>;
+  rebuildInventory(viewer: Viewer, input: TargetsJobInput): Promise<TargetsJobAnswer>;
 }
 
 export function enrollmentUseCases(ctx: MdmContext): EnrollmentUseCases {

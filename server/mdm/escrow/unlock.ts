@@ -2,17 +2,13 @@ import { z } from 'zod';
 import { CertificateError } from '../../apns/certificate-problem.ts';
 import type { Route } from '../../apns/connect.ts';
 import { type EscrowUnlock, unlockWithEscrowKey } from '../../apns/escrow.ts';
-import {
-  ConflictError,
-  ForbiddenError,
-  NotFoundError,
-  ValidationError,
-} from '../../model/errors.ts';
+import { ConflictError, NotFoundError, ValidationError } from '../../model/errors.ts';
 import { currentTraceId } from '../../model/trace.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import { appendAudit } from '../../store/audit.ts';
 import { tenantOfCertificate } from '../../store/push-certificates/certificates.ts';
 import type { MdmContext } from '../context.ts';
+import { demandScope } from '../demand-scope.ts';
 import { onceOutside } from '../idempotency-outside.ts';
 import { loadPushIdentity } from '../push-certificates/identity.ts';
 
@@ -58,9 +54,7 @@ export async function escrowKeyUnlock(
   viewer: Viewer,
   input: EscrowKeyUnlockInput,
 ): Promise<EscrowKeyUnlockAnswer> {
-  if (!viewer.scopes.has('commands:write')) {
-    throw new ForbiddenError('MISSING_SCOPE', 'This needs a token with the scope commands:write.');
-  }
+  demandScope(viewer, 'commands:write');
   demandMembers(input);
   const { topic, unlock } = input;
   const cursor = await ctx.currentCursor();

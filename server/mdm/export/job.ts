@@ -2,7 +2,6 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
-import type { Targets } from '../../model/targets.ts';
 import { appendExportPage } from '../../store/export/pages.ts';
 import {
   exportedCertificates,
@@ -17,6 +16,7 @@ import {
 import { jobGoesOn, saveJob } from '../../store/jobs/jobs.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
+import { targetsJobInput } from '../jobs/job-targets.ts';
 import {
   commandRecord,
   enrollmentRecords,
@@ -26,13 +26,6 @@ import {
 
 /** The kind under which exports are jobs. */
 export const exportJobKind = 'EXPORT';
-
-/** What an export's row holds. */
-export const exportJobInput = z.object({
-  // Written by ourselves from checked targets, and read back as they were.
-  targets: z.custom<Targets>((value) => typeof value === 'object' && value !== null),
-  tenant: z.number().nullable(),
-});
 
 /** The parts of a running job that an export needs; the engine gives it. */
 export interface ExportJob {
@@ -68,7 +61,7 @@ export function exportPagePlace(jobId: string, page: number) {
  * what changes meanwhile may be in it.
  */
 export async function runExportJob(ctx: MdmContext, job: ExportJob): Promise<void> {
-  const selection = exportJobInput.parse(job.input);
+  const selection = targetsJobInput.parse(job.input);
   let cursor: Cursor | null =
     job.cursor === null
       ? { step: 'pushCertificates', page: 0, after: '0', command: '0' }

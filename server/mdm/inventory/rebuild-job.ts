@@ -4,9 +4,9 @@ import { appendJobErrors, type NewJobError, saveJob } from '../../store/jobs/job
 import { withTransaction } from '../../store/transaction.ts';
 import { isUnavailable, sqlState } from '../../store/unavailable.ts';
 import type { MdmContext } from '../context.ts';
+import { targetsJobInput } from '../jobs/job-targets.ts';
 import type { Decoder } from './decoder.ts';
 import { KeepsAnswering, rebuildDevice } from './rebuild-device.ts';
-import { rebuildJobInput } from './rebuild-input.ts';
 
 /** The parts of a running job that rebuilding needs; the engine gives it. */
 export interface RebuildJob {
@@ -28,7 +28,7 @@ export async function runRebuildJob(
   decoder: Decoder,
   job: RebuildJob,
 ): Promise<void> {
-  const selection = rebuildJobInput.parse(job.input);
+  const selection = targetsJobInput.parse(job.input);
   const { graph: pool, keyring } = ctx;
   const parts = { pool, keyring, decoder, handOver: { take: () => null } };
   let after = BigInt(cursorShape.parse(job.cursor)?.after ?? '0');

@@ -8,7 +8,7 @@ import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
 import { checkPushCertificate } from './check-certificate.ts';
-import { demandPushWrite } from './demand-scope.ts';
+import { demandScope } from '../demand-scope.ts';
 import { requestKeyPlace, requestOf } from './requests.ts';
 import {
   checkIntent,
@@ -38,7 +38,7 @@ export async function completePushCertificateRequest(
   viewer: Viewer,
   input: CompleteRequestInput,
 ): Promise<UploadAnswer> {
-  demandPushWrite(viewer);
+  demandScope(viewer, 'push:write');
   checkIntent(input);
   const { requestId, renews, newTopic, force } = input;
   const request = await requestOf(ctx, viewer, requestId);

@@ -11,7 +11,7 @@ import { insertRequest, type StoredRequest } from '../../store/push-certificates
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
-import { demandPushWrite } from './demand-scope.ts';
+import { demandScope } from '../demand-scope.ts';
 import {
   checkMdmcert,
   makeEncryptionIdentity,
@@ -59,7 +59,7 @@ export async function createPushCertificateRequest(
   viewer: Viewer,
   input: CreateRequestInput,
 ): Promise<CreateRequestAnswer> {
-  demandPushWrite(viewer);
+  demandScope(viewer, 'push:write');
   const { route, commonName, email, country } = input;
   const subject = writeRequestSubject(input);
   const now = ctx.clock.now();

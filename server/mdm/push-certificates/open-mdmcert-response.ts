@@ -8,7 +8,7 @@ import { appendAudit } from '../../store/audit.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
-import { demandPushWrite } from './demand-scope.ts';
+import { demandScope } from '../demand-scope.ts';
 import { openMdmcertAnswer } from './mdmcert.ts';
 import { encryptionKeyPlace, requestOf } from './requests.ts';
 
@@ -40,7 +40,7 @@ export async function openMdmcertResponse(
   viewer: Viewer,
   input: OpenResponseInput,
 ): Promise<OpenResponseAnswer> {
-  demandPushWrite(viewer);
+  demandScope(viewer, 'push:write');
   const { id, csr, encryption } = await requestOf(ctx, viewer, input.requestId);
   if (encryption === null) {
     throw new ConflictError(

@@ -6,7 +6,7 @@ import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
 import { checkPushCertificate } from './check-certificate.ts';
-import { demandPushWrite } from './demand-scope.ts';
+import { demandScope } from '../demand-scope.ts';
 import {
   checkIntent,
   type StoredUpload,
@@ -44,7 +44,7 @@ export async function uploadPushCertificate(
   viewer: Viewer,
   input: UploadInput,
 ): Promise<UploadAnswer> {
-  demandPushWrite(viewer);
+  demandScope(viewer, 'push:write');
   checkIntent(input);
   const { source, password, renews, newTopic, force } = input;
   const path = ['input', 'source', 'pem' in source ? 'pem' : 'pkcs12'];

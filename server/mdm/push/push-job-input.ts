@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Targets } from '../../model/targets.ts';
+import { targetsJobInput } from '../jobs/job-targets.ts';
 import type { PushSelection } from '../../store/push/selection.ts';
 
 /** The kind under which pushes to many are jobs. */
@@ -12,9 +12,5 @@ export type PushJobInput = PushSelection;
 export const pushJobInput = z.union([
   z.object({ commandKey: z.string() }),
   z.object({ refusedOnTopic: z.string() }),
-  z.object({
-    // Written by ourselves from checked targets, and read back as they were.
-    targets: z.custom<Targets>((value) => typeof value === 'object' && value !== null),
-    tenant: z.number().nullable(),
-  }),
+  targetsJobInput,
 ]);

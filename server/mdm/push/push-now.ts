@@ -1,4 +1,3 @@
-import { ForbiddenError } from '../../model/errors.ts';
 import { currentTraceId } from '../../model/trace.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import { appendAudit } from '../../store/audit.ts';
@@ -7,6 +6,7 @@ import type { ClaimedPush } from '../../store/push/claimed-push.ts';
 import { keepOutcomes, type PushOutcomeRow } from '../../store/push/outcomes.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
+import { demandScope } from '../demand-scope.ts';
 import type { PushContext } from './push-context.ts';
 import { sendPushes } from './send.ts';
 
@@ -37,9 +37,7 @@ export async function pushNow(
   viewer: Viewer,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, PushedNow>> {
-  if (!viewer.scopes.has('push:write')) {
-    throw new ForbiddenError('MISSING_SCOPE', 'This needs a token with the scope push:write.');
-  }
+  demandScope(viewer, 'push:write');
   await appendAudit(ctx.graph, viewer, 'pushNow', currentTraceId() ?? null, {
     targetCount: ids.length,
   });

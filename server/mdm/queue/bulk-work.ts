@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
-import type { Targets } from '../../model/targets.ts';
 import { currentTraceId } from '../../model/trace.ts';
 import type { TenantId } from '../../model/viewer.ts';
 import { insertJob, jobGoesOn, saveJob } from '../../store/jobs/jobs.ts';
@@ -13,6 +12,7 @@ import {
 } from '../../store/queue/selection.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
+import { jobTargets } from '../jobs/job-targets.ts';
 import { demandWithin } from '../jobs/within.ts';
 import { demandNoMoreThan } from './queue-control.ts';
 
@@ -39,8 +39,7 @@ export type QueueJobKind = (typeof queueJobKinds)[number];
 const queueWork = z.object({
   selection: z.object({
     commandKey: z.string().nullable(),
-    // Written by ourselves from checked targets, and read back as they were.
-    targets: z.custom<Targets>((value) => typeof value === 'object' && value !== null).nullable(),
+    targets: jobTargets.nullable(),
     tenant: z.number().nullable(),
     upTo: z.string(),
   }),

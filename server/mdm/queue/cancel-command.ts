@@ -14,10 +14,11 @@ import {
 import { countSelected } from '../../store/queue/selection.ts';
 import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
+import { demandScope } from '../demand-scope.ts';
 import { once } from '../idempotency.ts';
 import { doOrBegin } from './bulk-work.ts';
 import { canonicalTargets } from './enqueue-targets.ts';
-import { demandCommand, demandNoMoreThan, demandWriter, storedWork } from './queue-control.ts';
+import { demandCommand, demandNoMoreThan, storedWork } from './queue-control.ts';
 import type {
   CancelCommandAnswer,
   CancelCommandInput,
@@ -50,7 +51,7 @@ export async function cancelCommand(
   viewer: Viewer,
   input: CancelCommandInput,
 ): Promise<CancelCommandAnswer> {
-  demandWriter(viewer);
+  demandScope(viewer, 'commands:write');
   const { commandUuid, targets, validateOnly, expectedCount } = input;
   const cursor = await ctx.currentCursor();
   const done = await boundedTransaction(ctx.graph, ['input', 'targets'], (client) =>

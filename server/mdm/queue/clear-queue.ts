@@ -9,10 +9,11 @@ import { newestCommand } from '../../store/queue/find-command.ts';
 import { countSelected } from '../../store/queue/selection.ts';
 import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
+import { demandScope } from '../demand-scope.ts';
 import { once } from '../idempotency.ts';
 import { doOrBegin } from './bulk-work.ts';
 import { canonicalTargets } from './enqueue-targets.ts';
-import { demandNoMoreThan, demandWriter, storedWork } from './queue-control.ts';
+import { demandNoMoreThan, storedWork } from './queue-control.ts';
 import type { ClearQueueInput, QueueWorkAnswer } from './queue-control-types.ts';
 
 /**
@@ -27,7 +28,7 @@ export async function clearQueue(
   viewer: Viewer,
   input: ClearQueueInput,
 ): Promise<QueueWorkAnswer> {
-  demandWriter(viewer);
+  demandScope(viewer, 'commands:write');
   const { targets, validateOnly, expectedCount } = input;
   if (!validateOnly && expectedCount === null && !('ids' in targets)) {
     throw new ValidationError(

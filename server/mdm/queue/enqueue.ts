@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg';
 import { z } from 'zod';
 import { isDestructive } from '../../catalogue/destructive.ts';
 import { bodyHasSecrets } from '../../catalogue/secret-bearing.ts';
-import { ConflictError, ForbiddenError, ValidationError } from '../../model/errors.ts';
+import { ConflictError, ValidationError } from '../../model/errors.ts';
 import { currentTraceId } from '../../model/trace.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import { readCommand } from '../../protocol/messages/command.ts';
@@ -20,6 +20,7 @@ import { insertJob } from '../../store/jobs/jobs.ts';
 import { askForCommand } from '../../store/push/ask.ts';
 import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
+import { demandScope } from '../demand-scope.ts';
 import { inputHash, once } from '../idempotency.ts';
 import { type PushJobInput, pushJobKind } from '../push/push-job-input.ts';
 import { commandBodyPlace } from './deliver.ts';
@@ -69,9 +70,7 @@ export async function enqueueCommand(
   input: EnqueueInput,
   origin: EnqueueOrigin = ownCommand,
 ): Promise<EnqueueAnswer> {
-  if (!viewer.scopes.has('commands:write')) {
-    throw new ForbiddenError('MISSING_SCOPE', 'This needs a token with the scope commands:write.');
-  }
+  demandScope(viewer, 'commands:write');
   const command = commandOf(input.plist);
   checkTiming(input.timing, ctx.clock.now());
   const cursor = await ctx.currentCursor();

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
-import { ConflictError, ForbiddenError, NotFoundError } from '../../model/errors.ts';
+import { ConflictError, NotFoundError } from '../../model/errors.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import { type FoundCommand, findVisibleCommand } from '../../store/queue/find-command.ts';
 
@@ -11,12 +11,6 @@ export const storedWork = z.object({
   jobId: z.string().nullable(),
   cursor: z.string(),
 });
-
-/** @throws {ForbiddenError} the token may not write commands */
-export function demandWriter(viewer: Viewer): void {
-  if (viewer.scopes.has('commands:write')) return;
-  throw new ForbiddenError('MISSING_SCOPE', 'This needs a token with the scope commands:write.');
-}
 
 /** @throws {NotFoundError} there is none with this CommandUUID for the viewer */
 export async function demandCommand(

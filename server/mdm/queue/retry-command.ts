@@ -3,10 +3,11 @@ import type { Channels, EnrollmentFilter, FailedState, Targets } from '../../mod
 import type { Viewer } from '../../model/viewer.ts';
 import { renameCommand } from '../../protocol/messages/rename-command.ts';
 import type { MdmContext } from '../context.ts';
+import { demandScope } from '../demand-scope.ts';
 import { commandBytes } from './deliver.ts';
 import { enqueueCommand } from './enqueue.ts';
 import type { CommandTiming, EnqueueAnswer } from './enqueue-types.ts';
-import { demandCommand, demandWriter } from './queue-control.ts';
+import { demandCommand } from './queue-control.ts';
 
 export interface RetryCommandInput {
   readonly commandUuid: string;
@@ -34,7 +35,7 @@ export async function retryCommand(
   viewer: Viewer,
   input: RetryCommandInput,
 ): Promise<EnqueueAnswer> {
-  demandWriter(viewer);
+  demandScope(viewer, 'commands:write');
   const command = await demandCommand(ctx.graph, input.commandUuid, viewer);
   const { idempotencyKey, validateOnly, expectedCount, push, force, timing } = input;
   const uuid = idempotencyKey === null ? randomUUID() : repeatableUuid(viewer, input);

@@ -9,11 +9,12 @@ import { setPriority } from '../../store/queue/find-command.ts';
 import { countSelected } from '../../store/queue/selection.ts';
 import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
+import { demandScope } from '../demand-scope.ts';
 import { once } from '../idempotency.ts';
 import { doOrBegin } from './bulk-work.ts';
 import { canonicalTargets } from './enqueue-targets.ts';
 import { checkPriority } from './enqueue-types.ts';
-import { demandCommand, demandNoMoreThan, demandWriter, storedWork } from './queue-control.ts';
+import { demandCommand, demandNoMoreThan, storedWork } from './queue-control.ts';
 import type { CommandWorkAnswer, SetCommandPriorityInput } from './queue-control-types.ts';
 
 const storedAnswer = storedWork.extend({ commandUuid: z.string() });
@@ -29,7 +30,7 @@ export async function setCommandPriority(
   viewer: Viewer,
   input: SetCommandPriorityInput,
 ): Promise<CommandWorkAnswer> {
-  demandWriter(viewer);
+  demandScope(viewer, 'commands:write');
   const { commandUuid, targets, priority, validateOnly, expectedCount } = input;
   checkPriority(priority);
   const cursor = await ctx.currentCursor();
