@@ -52,6 +52,22 @@ export const noIntrospection: Plugin = {
   },
 };
 
+/** Gives syntax errors their code on both transports: yoga does it for HTTP alone. */
+export const syntaxErrors: Plugin = {
+  onParse:
+    () =>
+    ({ result, replaceParseResult }) => {
+      if (!(result instanceof GraphQLError) || result.extensions['code'] !== undefined) return;
+      const { message, source, positions } = result;
+      const coded = new GraphQLError(message, {
+        ...(source && { source }),
+        ...(positions && { positions }),
+        extensions: { code: 'GRAPHQL_PARSE_FAILED', http: { spec: true, status: 400 } },
+      });
+      replaceParseResult(coded);
+    },
+};
+
 /** The error that a refused operation is answered with. */
 export function refusal(
   code: string,

@@ -1,6 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ExecutionArgs, GraphQLError } from 'graphql';
+import {
+  type ExecutionArgs,
+  getOperationAST,
+  GraphQLError,
+  type GraphQLFormattedError,
+} from 'graphql';
 import type { OperationResult, Context as SocketContext, SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -109,6 +114,7 @@ export function createWebSocketSide<Context extends object>(parts: {
     const document = enveloped.parse(payload.query);
     const errors = enveloped.validate(enveloped.schema, document);
     if (errors.length > 0) return errors.map((error: unknown) => pipeline.mask(error));
+    if (!getOperationAST(document, payload.operationName)) throw unresolved();
     const args: ExecutionArgs = {
       schema: enveloped.schema,
       document,
@@ -134,6 +140,15 @@ export function createWebSocketSide<Context extends object>(parts: {
     extra.socket.close(closeCodes.tooSlow, tooSlow);
   }
 
+  async function beforeSending(
+    connection: Connection,
+    result: { readonly errors?: readonly GraphQLError[] | undefined },
+  ) {
+    await honourBacklog(connection);
+    const { errors } = result;
+    return errors ? { ...result, errors: errors.map(withoutStatus) } : undefined;
+  }
+
   /** Who does not read is not read either: each of his messages may want an answer. */
   async function holdBack(socket: WebSocket): Promise<void> {
     if (!isBehind(socket) || socket.isPaused) return;
@@ -152,7 +167,8 @@ export function createWebSocketSide<Context extends object>(parts: {
       onSubscribe: (connection, _id, payload) => prepare(connection, payload),
       execute: run('execute'),
       subscribe: run('subscribe'),
-      onNext: honourBacklog,
+      onNext: (connection, _id, _payload, _args, result) => beforeSending(connection, result),
+      onError: (_connection, _id, _payload, errors) => errors.map(withoutStatus),
     },
     sockets,
   );
@@ -180,6 +196,20 @@ export function createWebSocketSide<Context extends object>(parts: {
       cancel();
     },
   };
+}
+
+function unresolved(): GraphQLError {
+  return new GraphQLError('Could not determine what operation to execute.', {
+    extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
+  });
+}
+
+/** What an error says of the HTTP status is for the other transport. */
+function withoutStatus(error: GraphQLError): GraphQLFormattedError {
+  const { extensions, ...rest } = error.toJSON();
+  if (!extensions) return rest;
+  const { http: _http, ...shown } = extensions;
+  return { ...rest, extensions: shown };
 }
 
 /** Anybody may send any target, so nothing here may throw. */

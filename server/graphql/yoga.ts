@@ -3,7 +3,7 @@ import { createYoga } from 'graphql-yoga';
 import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { costPlugin } from './cost-limit.ts';
-import { limitPlugins, noIntrospection } from './limits.ts';
+import { limitPlugins, noIntrospection, syntaxErrors } from './limits.ts';
 import { createMask } from './mask.ts';
 import { openSubscriptionsPlugin } from './open-subscriptions.ts';
 import type { ContextOf, Operation } from './operation.ts';
@@ -38,6 +38,7 @@ export function createPipeline<Context extends object>(parts: YogaParts<Context>
     context: ({ operation }) => contextOf(operation),
     plugins: [
       requestManners,
+      syntaxErrors,
       requestLimitPlugin(settings.bodyLimit, refused),
       ...limitPlugins(refused),
       ...(settings.introspection ? [] : [noIntrospection]),

@@ -419,8 +419,8 @@ describe('a WebSocket', () => {
   });
 
   it.each([
-    ['a syntax error', '{ enrollments( }', {}, undefined],
-    ['an unknown field', '{ nothing }', {}, undefined],
+    ['a syntax error', '{ enrollments( }', {}, 'GRAPHQL_PARSE_FAILED'],
+    ['an unknown field', '{ nothing }', {}, 'GRAPHQL_VALIDATION_FAILED'],
     ['too many levels', deep(25), {}, 'TOO_DEEP'],
     ['too many aliases', `{ ${many((n) => `a${n}: eventCursor`, 40)} }`, {}, 'TOO_MANY_ALIASES'],
     ['too many tokens', `{ ${many(() => 'eventCursor', 3_000)} }`, {}, 'TOO_MANY_TOKENS'],
@@ -434,13 +434,19 @@ describe('a WebSocket', () => {
       'a wrong variable',
       'query ($n: Int!) { enrollments(first: $n) { totalCount } }',
       { n: 'x' },
-      undefined,
+      'BAD_USER_INPUT',
     ],
     [
       'two operations and no name',
       'query A { eventCursor } query B { eventCursor }',
       {},
-      undefined,
+      'OPERATION_RESOLUTION_FAILURE',
+    ],
+    [
+      'half a character',
+      'query ($n: String) { enrollment(udid: $n) { id } }',
+      { n: '\ud83d' },
+      'BAD_USER_INPUT',
     ],
   ])('lives on after %s, with what else runs on it', async (_name, query, variables, code) => {
     const socket = await rawSocket(server, { token });
@@ -457,6 +463,8 @@ describe('a WebSocket', () => {
     const errors = Array.isArray(payload) ? payload : Object(payload).errors;
     expect(errors[0].message).toEqual(expect.any(String));
     if (code !== undefined) expect(errors[0].extensions.code).toBe(code);
+    const byHttp = await askText(server, token, query, variables);
+    expect(errors).toEqual(byHttp.errors);
     const { uuid } = await answered();
     expect(await socket.message(({ id, type }) => id === 'live' && type === 'next')).toMatchObject({
       payload: { data: { events: { commandUuid: uuid } } },
