@@ -44,7 +44,7 @@ export const table = {
     schema: values.workers,
     expected: 'a number from 1 to 64',
     default: '1',
-    help: 'Processes that serve the port, for machines with more cores than one process uses. SIGHUP replaces them one by one.',
+    help: 'Processes that serve the port, for machines with more cores than one process uses. SIGHUP replaces them one by one. Each counts the subscriptions of a token (500) by itself.',
   }),
   redisPrefix: required('redis-prefix', {
     schema: values.redisPrefix,

@@ -2,11 +2,13 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   getNamedType,
+  getNullableType,
   GraphQLError,
   type GraphQLNamedType,
   type GraphQLSchema,
   isInterfaceType,
   isLeafType,
+  isListType,
   isObjectType,
   Kind,
   type OperationDefinitionNode,
@@ -17,7 +19,7 @@ import {
 /** A page has this many entries unless `first` or `last` say otherwise; see `schema/page.ts`. */
 const ordinaryPage = 20;
 
-/** What a page is counted with at most: no list gives more. */
+/** What a page is counted with at most, and a list of nodes that is no page: none gives more. */
 const largestPage = 100;
 
 /** What counting a list costs: up to 10,000 rows are looked at. */
@@ -90,6 +92,9 @@ export function costOf(
       const each = ofSelection(behind, selectionSet, ordinaryPage);
       return ids === null ? page * each : ids * (1 + each);
     }
+    if (isListType(getNullableType(definition.type)) && leadsToNodes(behind)) {
+      return largestPage * (1 + ofSelection(behind, selectionSet, ordinaryPage));
+    }
     const isConnection = definition.args.some((arg) => arg.name === 'first');
     const inner = ofSelection(behind, selectionSet, isConnection ? pageSize(field) : ordinaryPage);
     return 1 + inner;
@@ -116,6 +121,19 @@ export function costOf(
   }
 
   return ofSelection(root, operation.selectionSet, ordinaryPage);
+}
+
+/** Whether objects of a type are nodes or link to one: what hangs on those may be anything. */
+function leadsToNodes(type: GraphQLNamedType): boolean {
+  if (!isObjectType(type) && !isInterfaceType(type)) return false;
+  return (
+    isNode(type) || Object.values(type.getFields()).some((one) => isNode(getNamedType(one.type)))
+  );
+}
+
+function isNode(type: GraphQLNamedType): boolean {
+  if (!isObjectType(type) && !isInterfaceType(type)) return false;
+  return type.getInterfaces().some(({ name }) => name === 'Node');
 }
 
 /** A number or a list, from the text or the variables; anything else does not matter here. */

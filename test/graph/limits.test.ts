@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TypedDocumentString } from '../../generated/gql/graphql.ts';
 import { limits } from '../../server/graphql/limits.ts';
+import { testDatabase } from '../harness/database.ts';
+import { adminToken, startServer } from '../harness/server.ts';
 import { askText } from './ask.ts';
 import { type GraphServer, startGraph } from './graph-server.ts';
 import { bySse, byWebSocket, rawSocket, type Subscribed } from './subscribe.ts';
@@ -43,6 +45,10 @@ describe('the cost of an operation', () => {
       1 + 3 * (1 + (1 + 4)),
     ],
     ['{ nodes(ids: ["a", "b"]) { id } }', 2],
+    [
+      'mutation { tagEnrollments(input: { targets: { all: true }, tags: ["x"], validateOnly: true }) { ... on TagEnrollmentsPayload { enrollments { id } } } }',
+      1 + 100,
+    ],
     ['query ($n: Int = 9) { jobs(first: $n) { edges { node { id } } } }', 1 + 9],
     [
       'query { ...A } fragment A on Query { jobs(first: 5) { ...B } } fragment B on QueryJobsConnection { edges { node { id } } }',
@@ -143,6 +149,31 @@ describe('open subscriptions of a token', () => {
     } finally {
       Object.assign(limits, { subscriptions: before });
       await few.stop();
+    }
+  });
+
+  it('are counted by each process for itself', async () => {
+    const store = await testDatabase();
+    const servers = [await startServer({ store }), await startServer({ store })];
+    const before = limits.subscriptions;
+    Object.assign(limits, { subscriptions: 1 });
+    try {
+      const open: Subscribed<unknown>[] = [];
+      for (const { url } of servers) {
+        const here = { url: `${url}/graphql`, wsUrl: '' };
+        const first = await bySse(here, adminToken, document);
+        open.push(first);
+        expect((await first.next()).value).toHaveProperty('data');
+        const second = await bySse(here, adminToken, document);
+        expect((await second.next()).value).toMatchObject({
+          errors: [{ extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } }],
+        });
+      }
+      for (const one of open) await one.close();
+    } finally {
+      Object.assign(limits, { subscriptions: before });
+      for (const one of servers) await one.stop();
+      await store.drop();
     }
   });
 });
