@@ -17,8 +17,11 @@ export interface WatchedDatabase {
   ): Promise<readonly Row[]>;
   /** How far the server's log has come, in bytes. */
   logPosition(): Promise<number>;
-  /** Statements and pages so far, or null where pg_stat_statements is not loaded. */
-  counts(): Promise<StatementCounts | null>;
+  /**
+   * Statements and pages so far, or null where pg_stat_statements is not loaded.
+   * @param deviceStatements what the statements have in them that answer devices; null: all may do so
+   */
+  counts(deviceStatements: string | null): Promise<StatementCounts | null>;
   /** Connections to it, those of the bench itself left out. */
   connections(): Promise<number>;
   /** Deadlocks since it was made. Sessions tell when they end: ask when the server has stopped, if it can be. */
@@ -36,6 +39,8 @@ export interface BenchDatabase extends WatchedDatabase {
 export interface StatementCounts {
   readonly statements: number;
   readonly pages: number;
+  /** Of the statements that answer devices. */
+  readonly devicePages: number;
 }
 
 /** The server that benchmarks use. */
@@ -89,15 +94,22 @@ export async function watchDatabase(config: ClientConfig): Promise<WatchedDataba
     postmaster: isHere ? parentOf(backend?.pid ?? 0) : null,
     query,
     logPosition: () => number(`pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')`),
-    async counts() {
+    async counts(deviceStatements) {
       if (!counting) return null;
-      const [row] = await query<{ statements: string; pages: string }>(
-        `select sum(calls) as statements, sum(shared_blks_hit + shared_blks_read) as pages
+      const [row] = await query<{ statements: string; pages: string; device_pages: string }>(
+        `select sum(calls) as statements, sum(shared_blks_hit + shared_blks_read) as pages,
+           sum(shared_blks_hit + shared_blks_read) filter (where strpos(query, $1) > 0) as device_pages
          from pg_stat_statements
          where dbid = (select oid from pg_database where datname = current_database())
            and query !~ 'pg_stat_|pg_current_wal'`,
+        // Every text has an empty one in it.
+        [deviceStatements ?? ''],
       );
-      return { statements: Number(row?.statements ?? 0), pages: Number(row?.pages ?? 0) };
+      return {
+        statements: Number(row?.statements ?? 0),
+        pages: Number(row?.pages ?? 0),
+        devicePages: Number(row?.device_pages ?? 0),
+      };
     },
     connections: () =>
       number(

@@ -20,6 +20,8 @@ export interface Figures {
   readonly p99: number;
   readonly statements: number;
   readonly pages: number;
+  /** Of the statements that answer polls and reports, without what the server does beside them. */
+  readonly devicePages: number;
   /** Bytes of the database's log. */
   readonly walBytes: number;
   /** The most at once. */
@@ -48,7 +50,7 @@ export async function measure(
   const read = async () => ({
     server: withoutDatabase(processorSeconds, server.pid, postmaster),
     database: postmaster === null ? Number.NaN : processorSeconds(postmaster),
-    counts: await database.counts(),
+    counts: await database.counts(server.deviceStatements),
     wal: await database.logPosition(),
   });
   const watching = watch(server, database);
@@ -75,6 +77,7 @@ export async function measure(
     ...{ p50, p95, p99 },
     statements: each(before.counts?.statements, after.counts?.statements),
     pages: each(before.counts?.pages, after.counts?.pages),
+    devicePages: each(before.counts?.devicePages, after.counts?.devicePages),
     walBytes: each(before.wal, after.wal),
     ...watched,
     resent,

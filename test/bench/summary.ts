@@ -27,6 +27,7 @@ const columns: Readonly<Partial<Record<Column, ColumnOptions>>> = {
   p99: { title: 'p99 ms', digits: 1, compared: true },
   statements: { title: 'statements/req', digits: 2, compared: true },
   pages: { title: 'pages/req', digits: 1, compared: true },
+  devicePages: { title: 'device pages/req', digits: 1, rare: true, compared: true },
   walBytes: { title: 'WAL bytes/req', digits: 0, compared: true },
   memoryMb: { title: 'memory MB', digits: 0, compared: true },
   databaseConnections: { title: 'database connections', digits: 0, compared: false },

@@ -24,6 +24,8 @@ export interface Running {
   readonly port: number;
   /** The database that it runs itself, and uses instead of the one that was made for it. */
   readonly database?: WatchedDatabase;
+  /** What those of its SQL statements have in them that answer polls and reports; null: all may. */
+  readonly deviceStatements: string | null;
   /** Queues a command (an XML property list) for enrolments, by their ids: all that there are. */
   enqueue(ids: readonly string[], plist: string): Promise<void>;
   /** Gives enrolments that `fill` has made the certificates of devices. */

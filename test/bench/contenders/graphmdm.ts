@@ -77,6 +77,8 @@ async function start(
     ...(own !== null && { database: own }),
     host: '127.0.0.1',
     port,
+    // A column of the next command, which no other statement has.
+    deviceStatements: 'next_uuid',
     async enqueue(ids, plist) {
       if (door === '/v1 by ids') return enqueueByV1(url, token, ids, plist);
       const query =

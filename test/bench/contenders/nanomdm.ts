@@ -41,6 +41,7 @@ export function nanomdm(name: string, binary: string, schema: string): Contender
         pid: program.pid,
         host: '127.0.0.1',
         port,
+        deviceStatements: null,
         enqueue: (ids, plist) => enqueueByV1(url, key, ids, plist),
         adopt: (devices) => adoptNanomdm(database, devices),
         stop: () => program.stop(),
