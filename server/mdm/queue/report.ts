@@ -27,12 +27,14 @@ export async function takeReport(
   if (message.commandUuid === null || message.status === 'Idle') {
     return poll(ctx, enrollment, arrival, message.status === 'Idle');
   }
+  const place = resultPlace(enrollment.id, message.commandUuid);
   const input: ReportInput = {
     enrollmentId: enrollment.id,
     certificate: arrival.certificate.sha256,
     commandUuid: message.commandUuid,
     status: message.status,
-    result: ctx.keyring.seal(resultPlace(enrollment.id, message.commandUuid), arrival.body),
+    size: arrival.body.length,
+    seal: () => ctx.keyring.seal(place, arrival.body),
     at: arrival.at,
     traceId: arrival.traceId,
     firstSentAt: ctx.firstSent.noted(enrollment.id, message.commandUuid),

@@ -1,4 +1,5 @@
 import { readPlist } from './parse.ts';
+import { scanPlain } from './plain-scan.ts';
 import type { PlistDict, PlistLimits } from './value.ts';
 import { boundsOf, isPlistDict, PlistError, plistTypeOf } from './value.ts';
 
@@ -30,7 +31,7 @@ export function topLevelScan<const Wanted extends Readonly<Record<string, Wanted
   const keySet: ReadonlySet<string> = new Set(keys);
   const bounds = boundsOf(limits);
   return (bytes) => {
-    const root = readPlist(bytes, bounds, keySet);
+    const root = scanPlain(bytes, bounds, keySet) ?? readPlist(bytes, bounds, keySet);
     if (!isPlistDict(root)) throw new PlistError('wrong-type', 'The root is not a dictionary.');
     return pick<Wanted>(root, types);
   };

@@ -46,7 +46,7 @@ export function openHotPath(pool: Pool): HotPath {
       together: (inputs) => reportTogether(pool, inputs),
       alone: (input) => report(pool, input),
       keyOf: ({ enrollmentId }) => enrollmentId,
-      isLarge: ({ result }) => result.length > largeMessage,
+      isLarge: ({ size }) => size > largeMessage,
       isShared: isUnavailable,
     }),
     authenticateNew: naturalBatch({

@@ -24,8 +24,13 @@ export interface ReportInput {
   readonly commandUuid: string;
   /** The device's word, such as `Acknowledged` or `Error`. */
   readonly status: string;
-  /** The report as sent, sealed. */
-  readonly result: Buffer;
+  /** How many bytes the report has. */
+  readonly size: number;
+  /**
+   * Seals the report as sent. Asked for when a statement is about to go out: what waits for its turn is
+   * held in memory once, not twice.
+   */
+  readonly seal: () => Buffer;
   readonly at: Date;
   readonly traceId: string;
   /** When the command was handed over, as far as this process knows and has not written yet. */
@@ -68,7 +73,7 @@ export async function reportTogether(
       byteaArray(inputs.map(({ certificate }) => certificate)),
       textArray(inputs.map(({ commandUuid }) => commandUuid)),
       textArray(inputs.map(({ status }) => status)),
-      byteaArray(inputs.map(({ result }) => result)),
+      byteaArray(inputs.map(({ seal }) => seal())),
       timestampArray(inputs.map(({ at }) => at)),
       textArray(inputs.map(({ traceId }) => traceId)),
       timestampArray(inputs.map(({ firstSentAt }) => firstSentAt)),
@@ -99,7 +104,7 @@ async function runReport(pool: Pool, input: ReportInput): Promise<Row | undefine
       input.certificate,
       input.commandUuid,
       input.status,
-      input.result,
+      input.seal(),
       input.at,
       input.traceId,
       input.firstSentAt,
