@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
 import { Refusal } from '../model/refusal.ts';
+import { release } from '../model/release.ts';
 
 /**
  * Bytes that bodies may hold in memory together: nobody has proved who he is before his body is read.
@@ -39,21 +40,31 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
 
 /**
  * A body whose length is known goes piece by piece to where it ends up; one that comes in one piece is
- * that piece. (Pieces that are kept until the end, and joined then, cost the garbage collector twice.)
+ * that piece. A piece's memory is given back when the next one is there: until then Node may look at it.
  */
 function readDeclared(request: IncomingMessage, length: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let body: Buffer = Buffer.alloc(0);
+    let copied: Buffer | null = null;
     let at = 0;
     const cutShort = (): void => reject(new Error('the client went away'));
     if (request.destroyed) return cutShort();
     request.on('data', (piece: Buffer) => {
-      if (piece.length === length) body = piece;
-      else if (at === 0) body = Buffer.allocUnsafeSlow(length);
-      if (body !== piece) piece.copy(body, at);
+      if (copied !== null) release(copied);
+      if (piece.length === length) {
+        body = piece;
+      } else {
+        if (at === 0) body = Buffer.allocUnsafeSlow(length);
+        piece.copy(body, at);
+        copied = piece;
+      }
       at += piece.length;
     });
-    request.once('end', () => (at === length ? resolve(body) : cutShort()));
+    request.once('end', () => {
+      if (copied !== null) release(copied);
+      if (at === length) resolve(body);
+      else cutShort();
+    });
     request.once('error', cutShort);
     request.once('close', cutShort);
   });

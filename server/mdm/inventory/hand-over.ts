@@ -1,4 +1,5 @@
 import type { Clock } from '../../model/clock.ts';
+import { release } from '../../model/release.ts';
 
 /**
  * Long answers that are kept for a moment where they came in: reading them back from the database, to
@@ -39,6 +40,11 @@ export function createHandOver(options: {
     return found.body;
   }
 
+  function letGo(key: string): void {
+    const body = drop(key);
+    if (body !== null) release(body);
+  }
+
   function sweepLater(): void {
     if (isSweeping) return;
     isSweeping = true;
@@ -50,7 +56,7 @@ export function createHandOver(options: {
     const now = clock.now().getTime();
     for (const [key, { until }] of kept) {
       if (until > now) break;
-      drop(key);
+      letGo(key);
     }
     if (kept.size > 0) sweepLater();
   }
@@ -59,10 +65,10 @@ export function createHandOver(options: {
     give(enrollmentKey, commandUuid, body) {
       if (body.length < longAnswer || body.length > room) return;
       const key = keyOf(enrollmentKey, commandUuid);
-      drop(key);
+      letGo(key);
       for (const oldest of kept.keys()) {
         if (held + body.length <= room) break;
-        drop(oldest);
+        letGo(oldest);
       }
       kept.set(key, { body, until: clock.now().getTime() + patience });
       held += body.length;

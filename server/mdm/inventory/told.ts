@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { release } from '../../model/release.ts';
 import { type Keyring, sealOverhead } from '../../secrets/keyring.ts';
 import { readResult, type StoredAnswer } from '../../store/inventory/answers.ts';
 import { commandBodyPlace, resultPlace } from '../queue/deliver.ts';
@@ -40,6 +41,7 @@ export async function toldBy(
   const answered: Answered = { ...of, section: requestType, traceId, asked };
   if (repeats?.isRepeat(answered) === true) {
     repeats.told(answered);
+    release(bytes);
     return { ...answered, repeats: true };
   }
   const outcome = await parts.decoder.decode({ bytes, requestType });

@@ -1,4 +1,5 @@
 import { type EnrollmentId, isUserChannel } from '../../model/enrollment.ts';
+import { release } from '../../model/release.ts';
 import type { Report } from '../../protocol/messages/report.ts';
 import { ensureUserChannel, notItsChannel } from '../../store/check-ins/channels.ts';
 import type { StoredCommand } from '../../store/hot/next-command.ts';
@@ -34,7 +35,7 @@ export async function takeReport(
     commandUuid: message.commandUuid,
     status: message.status,
     size: arrival.body.length,
-    seal: () => ctx.keyring.seal(place, arrival.body),
+    seal: () => ctx.keyring.sealInPieces(place, arrival.body),
     at: arrival.at,
     traceId: arrival.traceId,
     firstSentAt: ctx.firstSent.noted(enrollment.id, message.commandUuid),
@@ -51,9 +52,12 @@ export async function takeReport(
   if (answer.changed) {
     ctx.committed();
     if (!isNotNow) ctx.firstSent.written(enrollment.id, message.commandUuid);
-    if (message.status === 'Acknowledged') {
-      ctx.handOver.give(answer.enrollmentKey, message.commandUuid, arrival.body);
-    }
+  }
+  // From here on nobody reads the report itself but inventory.
+  if (answer.changed && message.status === 'Acknowledged') {
+    ctx.handOver.give(answer.enrollmentKey, message.commandUuid, arrival.body);
+  } else {
+    release(arrival.body);
   }
   return handOver(ctx, enrollment.id, answer, arrival);
 }

@@ -70,7 +70,7 @@ export async function notNow(pool: Pool, input: ReportInput): Promise<ReportAnsw
       input.certificate,
       input.commandUuid,
       input.status,
-      input.seal(),
+      Buffer.concat(input.seal()),
       input.at,
       input.traceId,
     ],

@@ -37,10 +37,11 @@ export const reportText = textOf({
   where e.id = $1 and e.cert_hash = $2`,
   uuid: '$3',
   status: '$4',
-  result: '$5',
-  at: '$6',
-  traceId: '$7',
-  firstSentAt: '$8',
+  // The last one, as it goes out in pieces.
+  result: '$8',
+  at: '$5',
+  traceId: '$6',
+  firstSentAt: '$7',
   carried: '',
   nextColumns: nextCommandColumns,
 });

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { release } from '../../model/release.ts';
 import { byteaArray, textArray, timestampArray } from '../binary-array.ts';
 import {
   type NextCommandRow,
@@ -6,7 +7,11 @@ import {
   nextCommandOf,
   nextCommandsOfMany,
 } from './next-command.ts';
+import { queryInPieces } from './query-in-pieces.ts';
 import { reportText, reportTextOfMany } from './report-sql.ts';
+
+/** Bytes from which a report goes out in pieces. */
+const longEnough = 16 * 1024;
 
 interface Row extends NextCommandRow {
   /** Which of the reports, from 1. */
@@ -27,10 +32,10 @@ export interface ReportInput {
   /** How many bytes the report has. */
   readonly size: number;
   /**
-   * Seals the report as sent. Asked for when a statement is about to go out: what waits for its turn is
-   * held in memory once, not twice.
+   * Seals the report as sent, in pieces. Asked for when a statement is about to go out: what waits for
+   * its turn is held in memory once, not twice.
    */
-  readonly seal: () => Buffer;
+  readonly seal: () => readonly Buffer[];
   readonly at: Date;
   readonly traceId: string;
   /** When the command was handed over, as far as this process knows and has not written yet. */
@@ -73,7 +78,7 @@ export async function reportTogether(
       byteaArray(inputs.map(({ certificate }) => certificate)),
       textArray(inputs.map(({ commandUuid }) => commandUuid)),
       textArray(inputs.map(({ status }) => status)),
-      byteaArray(inputs.map(({ seal }) => seal())),
+      byteaArray(inputs.map(({ seal }) => Buffer.concat(seal()))),
       timestampArray(inputs.map(({ at }) => at)),
       textArray(inputs.map(({ traceId }) => traceId)),
       timestampArray(inputs.map(({ firstSentAt }) => firstSentAt)),
@@ -96,7 +101,7 @@ function answerOf(row: Row, next: StoredCommand | null): ReportAnswer {
 }
 
 async function runReport(pool: Pool, input: ReportInput): Promise<Row | undefined> {
-  const result = await pool.query<Row>({
+  const statement = {
     name: 'report',
     text: reportText,
     values: [
@@ -104,11 +109,14 @@ async function runReport(pool: Pool, input: ReportInput): Promise<Row | undefine
       input.certificate,
       input.commandUuid,
       input.status,
-      input.seal(),
       input.at,
       input.traceId,
       input.firstSentAt,
     ],
-  });
-  return result.rows[0];
+  };
+  // Short ones are copied: that is less than a write more.
+  const pieces = input.size < longEnough ? [Buffer.concat(input.seal())] : input.seal();
+  const [row] = await queryInPieces<Row>(pool, statement, pieces);
+  for (const piece of pieces) release(piece);
+  return row;
 }
