@@ -2,7 +2,7 @@ import type { MoveAnswer } from '../server/mdm/access/move-enrollments.ts';
 import type { TenantAnswer } from '../server/mdm/access/tenants.ts';
 import { jobField, answerFields } from './answer.ts';
 import { builder } from './builder.ts';
-import { askedFields } from './bulk.ts';
+import { askedFields, expectedCountOf } from './bulk.ts';
 import { DeviceEnrollment } from './enrollment.ts';
 import { outcomesOf, mutationErrors, targetErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
@@ -138,7 +138,7 @@ builder.mutationField('moveEnrollments', (t) =>
         targets: await targetsOf(context, input.targets, 'DEVICE', ['input', 'targets']),
         toTenant: tenantIdOf(input.toTenantId),
         validateOnly: input.validateOnly,
-        expectedCount: input.expectedCount ?? null,
+        expectedCount: expectedCountOf(input.expectedCount, 'enrolments'),
         idempotencyKey: idempotencyKeyOf(input.idempotencyKey),
       }),
   }),

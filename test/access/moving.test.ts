@@ -131,9 +131,11 @@ describe('devices that are moved by a job', () => {
     const targets = { filter: { models: ['PAGES'] } };
     expect(await move({ targets, validateOnly: true })).toMatchObject({ movedCount: size });
     const held = await holdBack('PAGES', size);
-    const job = await moving({ targets, expectedCount: size });
+    const request = { targets, expectedCount: size, idempotencyKey: 'move them once' };
+    const job = await moving(request);
     expect(job).toMatchObject({ movedCount: size, endedCount: 0, job: { total: size } });
     await jobWaits();
+    expect(await moving(request)).toMatchObject({ jobId: job.jobId, replayed: true });
     expect(await whereabouts('PAGES')).toEqual([
       { ...here, count: 200 },
       { ...moved(), count: 1_000 },

@@ -213,6 +213,7 @@ describe('an enrolment', () => {
         })
       ).moveEnrollments;
     expect(await bulk({})).toMatchObject({ code: 'EXPECTED_COUNT_REQUIRED' });
+    expect(await bulk({ expectedCount: -1 })).toMatchObject({ code: 'NEGATIVE' });
     expect(await bulk({ validateOnly: true })).toMatchObject({ movedCount: 1, validateOnly: true });
     expect(await seen(device.enrollmentId, token)).not.toBeNull();
     expect(await bulk({ expectedCount: 0 })).toMatchObject({ code: 'MORE_THAN_EXPECTED' });
