@@ -69,7 +69,8 @@ async function buildSearchIndex(pool: Pool): Promise<boolean> {
   const schema = await extensionSchema(pool);
   if (schema === null) return false;
   const { rows } = await pool.query(
-    "select from pg_stat_progress_create_index where relid = 'enrollment'::regclass",
+    `select from pg_stat_progress_create_index
+     where datname = current_database() and relid = 'enrollment'::regclass`,
   );
   if (rows.length > 0) return false;
   await pool.query(`drop index concurrently if exists ${searchIndex}`);

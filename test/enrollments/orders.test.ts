@@ -175,6 +175,56 @@ describe('the order of enrolments', () => {
     expect(await whole(orderBy, 10, false, everywhere)).toEqual(expected(orderBy, null));
   });
 
+  const ranges = [
+    ...(['ENROLLED_AT', 'CERTIFICATE_EXPIRY'] as const).map((field) => ({
+      field,
+      filter:
+        field === 'ENROLLED_AT' ? { enrolledBefore: day(4) } : { certificateExpiresBefore: day(4) },
+      fits: ({ enrolled, expires }: Made) => {
+        const time = field === 'ENROLLED_AT' ? enrolled : expires;
+        return time !== null && time < day(4);
+      },
+    })),
+    {
+      field: 'ENROLLED_AT' as const,
+      filter: { enrolledAfter: day(2), enrolledBefore: day(4) },
+      fits: ({ enrolled }: Made) => enrolled !== null && enrolled >= day(2) && enrolled < day(4),
+    },
+    {
+      field: 'OS_VERSION' as const,
+      filter: { osVersion: { atLeast: '10', below: '15' } },
+      fits: ({ os }: Made) => versionOf(os) >= 10e8 && versionOf(os) < 15e8,
+    },
+    {
+      field: 'LAST_SEEN' as const,
+      filter: {
+        lastSeenAfter: new Date(490_001 * 3_600_000).toISOString(),
+        lastSeenBefore: new Date(490_002 * 3_600_000).toISOString(),
+      },
+      fits: ({ hour }: Made) => hour === 490_001,
+    },
+  ];
+  const rangedOrders = ranges.flatMap((range) =>
+    (['ASC', 'DESC'] as const).map((direction) => ({ ...range, direction })),
+  );
+
+  it.each(rangedOrders)(
+    '$field $direction goes on in $filter from any position of the order',
+    async ({ field, direction, filter, fits }) => {
+      const orderBy = { field, direction };
+      const all = expected(orderBy, 1);
+      const inRange = new Set(expected(orderBy, 1, fits));
+      expect(inRange.size).toBeGreaterThan(2);
+      for (let place = 1; place <= all.length; place += 1) {
+        const { endCursor } = await page({ orderBy, first: place });
+        const behind = await page({ orderBy, filter, first: 50, after: endCursor });
+        const ahead = await page({ orderBy, filter, last: 50, before: endCursor });
+        expect(behind.ids).toEqual(all.slice(place).filter((id) => inRange.has(id)));
+        expect(ahead.ids).toEqual(all.slice(0, place - 1).filter((id) => inRange.has(id)));
+      }
+    },
+  );
+
   it.each(orders)('$field $direction is complete of what a search finds', async (orderBy) => {
     const filter = { search: 'ANN', not: { search: 'ID-0' } };
     const fits = ({ id, name }: Made) =>

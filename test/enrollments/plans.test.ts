@@ -6,7 +6,11 @@ import type { EnrollmentFilter } from '../../server/model/targets.ts';
 import type { Viewer } from '../../server/model/viewer.ts';
 import { countLimit } from '../../server/store/read/count.ts';
 import { compileEnrollmentFilter } from '../../server/store/read/enrollment-filter.ts';
-import { enrollmentPage, enrollmentPageSql } from '../../server/store/read/enrollments.ts';
+import {
+  countEnrollments,
+  enrollmentPage,
+  enrollmentPageSql,
+} from '../../server/store/read/enrollments.ts';
 import { listedFilters } from '../../server/store/read/listed.ts';
 import { addSearchIndex } from '../../server/store/search-index.ts';
 import { type TestDatabase, testDatabase } from '../harness/database.ts';
@@ -91,20 +95,18 @@ async function explained(text: string, values: unknown[]) {
   };
 }
 
-/** The position of the page in the middle of a list, got by paging from the middle value on. */
+/** The position in the middle of a list. */
 async function middleOf(filter: EnrollmentFilter, order: EnrollmentOrder) {
-  let after: EnrollmentPosition | null = null;
-  for (let page = 0; page < 10; page += 1) {
-    const found = await enrollmentPage(store.database.graph, ofTenant, filter, order, {
-      limit: 100,
-      after,
-      before: null,
-      fromEnd: false,
-    });
-    after = found.rows.at(-1)?.position ?? after;
-    if (!found.more) break;
-  }
-  return after;
+  const pool = store.database.graph;
+  const { count } = await countEnrollments(pool, ofTenant, filter, 'DEVICE');
+  const half = Math.floor(count / 2);
+  const stretch = { limit: half, after: null, before: null, fromEnd: false };
+  const { text, values } = enrollmentPageSql(ofTenant, filter, order, stretch);
+  const { rows } = await pool.query<{ position: string[] }>(
+    `select position from (${text}) page offset ${half} limit 1`,
+    values,
+  );
+  return rows[0]?.position ?? null;
 }
 
 const listed = listedFilters.flatMap(({ filter, orders, example }) =>

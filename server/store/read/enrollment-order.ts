@@ -7,6 +7,9 @@ import {
   serialNumberOf,
 } from './enrollment-columns.ts';
 
+/** Takes a value and answers its placeholder. */
+type Add = (value: unknown, type: string) => string;
+
 /** An order as SQL over `enrollment e`. */
 export interface OrderSql {
   /** What the list is ordered by. */
@@ -18,10 +21,9 @@ export interface OrderSql {
   /** A row's position as texts. */
   readonly position: readonly string[];
   /** A position's placeholders as values of the columns. */
-  readonly bound: (
-    add: (value: unknown, type: string) => string,
-    position: readonly string[],
-  ) => string[];
+  readonly bound: (add: Add, position: readonly string[]) => string[];
+  /** The same of a position's first part alone. */
+  readonly valueOf: (add: Add, value: string) => string;
 }
 
 interface ByValue {
@@ -48,9 +50,14 @@ export function orderSql({ field }: EnrollmentOrder): OrderSql {
       lookUp: '',
       position: ['e.id'],
       bound: (add, [id]) => [add(id, 'text')],
+      valueOf: (add, id) => add(id, 'text'),
     };
   }
   const { value, type } = values[field];
+  const valueOf = (add: Add, text: string) =>
+    type === 'time'
+      ? `(timestamptz 'epoch' + ${add(text, 'bigint')} * interval '1 microsecond')`
+      : add(text, type);
   const seen = field === 'LAST_SEEN';
   // Of equal ones the older comes first. The key is read where the order's index has it.
   const key = seen ? 'h.enrollment_key' : 'e.key';
@@ -69,11 +76,7 @@ export function orderSql({ field }: EnrollmentOrder): OrderSql {
       type === 'time' ? `(extract(epoch from ${value}) * 1000000)::bigint::text` : `${value}::text`,
       `${key}::text`,
     ],
-    bound: (add, [text, position]) => [
-      type === 'time'
-        ? `(timestamptz 'epoch' + ${add(text, 'bigint')} * interval '1 microsecond')`
-        : add(text, type),
-      add(position, 'bigint'),
-    ],
+    bound: (add, [text = '', position]) => [valueOf(add, text), add(position, 'bigint')],
+    valueOf,
   };
 }

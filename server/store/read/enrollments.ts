@@ -6,6 +6,7 @@ import { type Count, countedSql, countOf, guessOf } from './count.ts';
 import { compileEnrollmentFilter } from './enrollment-filter.ts';
 import { orderSql } from './enrollment-order.ts';
 import { type PageShape, listedPageSql, searchedPageSql } from './enrollment-page.ts';
+import { lowerBound, orderedRange, upperBound } from './enrollment-range.ts';
 import { searches, searchesInside } from './enrollment-search.ts';
 import {
   type Page,
@@ -62,10 +63,28 @@ export function enrollmentPageSql(
 ): { readonly text: string; readonly values: unknown[] } {
   const sql = orderSql(order);
   const statement = params();
+  const range = orderedRange(filter, order.field);
+  const { descending } = order;
+  const lower = lowerBound(descending ? stretch.before : stretch.after, range.from);
+  const upper = upperBound(descending ? stretch.after : stretch.before, range.below);
   const bound = (position: EnrollmentPosition | null) =>
     position && sql.bound(statement.add, position);
-  const bounds = { after: bound(stretch.after), before: bound(stretch.before) };
-  const part = { ...stretch, descending: order.descending };
+  const bounds = {
+    after: bound((descending ? upper : lower).position),
+    before: bound((descending ? lower : upper).position),
+  };
+  const between = (
+    [
+      ['>=', lower.value],
+      ['<', upper.value],
+    ] as const
+  ).map(([compared, value]) =>
+    value === null
+      ? ''
+      : `and ${sql.columns[0]} ${compared} ${sql.valueOf(statement.add, String(value))}`,
+  );
+  const part = { ...stretch, descending };
+  const keyset = stretchSql(sql.columns, bounds, part);
   const searching = searches(filter);
   // Every tenant's devices by id are in an index of their own, and texts are in one for all tenants.
   const byId = order.field === 'ENROLLMENT_ID';
@@ -79,7 +98,8 @@ export function enrollmentPageSql(
       : statement.add(viewer.tenant, 'int');
   const shape: PageShape = {
     sql,
-    ...stretchSql(sql.columns, bounds, part),
+    where: [keyset.where, ...between].join(' '),
+    orderBy: keyset.orderBy,
     orderOfRows: stretchSql(
       sql.columns.map((_, place) => `order_${place}`),
       { after: null, before: null },
@@ -112,8 +132,8 @@ export function enrollmentPageSql(
     },
   };
   const page = searching
-    ? searchedPageSql(filter, shape, throughTenants ? 1_000 : 4_000)
-    : listedPageSql(filter, shape);
+    ? searchedPageSql(range.rest, shape, throughTenants ? 1_000 : 4_000)
+    : listedPageSql(range.rest, shape);
   if (!throughTenants) return { text: page, values: statement.values };
   // The tenants are found by stepping through the index; each has one page to give.
   return {
