@@ -59,6 +59,7 @@ const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   queue_entry: {
     queue_entry_expires_at_idx: 'index btree (expires_at)',
+    queue_entry_not_now_idx: 'index btree (command_key, enrollment_key)',
   },
 };
 
@@ -90,6 +91,7 @@ const beyond = {
     "job_unfinished_idx where (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]))",
     'push_state_retry_at_idx where (retry_at IS NOT NULL)',
     'queue_entry_expires_at_idx where (expires_at IS NOT NULL)',
+    'queue_entry_not_now_idx where (not_now_at IS NOT NULL)',
   ],
   // What the hot statements need of an enrolment, without a visit to its row.
   includedColumns: [

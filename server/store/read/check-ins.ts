@@ -61,10 +61,9 @@ export async function checkInPages(
   const result = await db.query<Row>(
     `select message.*
      from unnest($1::bigint[]) as parent (key)
+     join enrollment e on e.key = parent.key and ${visible}
      cross join lateral (
-       select ${columns}
-       from check_in m join enrollment e on e.key = m.enrollment_key
-       where m.enrollment_key = parent.key and ${visible} ${where} ${tail}
+       select ${columns} from check_in m where m.enrollment_key = e.key ${where} ${tail}
      ) message
      order by message.enrollment_key, message.received_at ${direction}, message.id ${direction}`,
     statement.values,

@@ -5,11 +5,12 @@ import { type CommandProgress, commandProgress } from './command-progress.ts';
 import { type Count, countedSql, countsOf } from './count.ts';
 import {
   type Page,
-  type Params,
   type Queryable,
   type Stretch,
   pagesOf,
   params,
+  ownedBy,
+  stretchOfParentSql,
   stretchSql,
   visibleTo,
 } from './keyset.ts';
@@ -64,15 +65,22 @@ export async function targetPages(
   const statement = params([commandKeys.map(String)]);
   const visible = visibleTo(viewer, 'e', statement);
   const bound = (position: bigint | null) =>
-    position === null ? null : [statement.add(String(position), 'bigint')];
+    position === null ? null : ([statement.add(String(position), 'bigint')] as const);
   const bounds = { after: bound(stretch.after), before: bound(stretch.before) };
 
-  const parts = partsOf(states, ({ alias, from, columns, condition }) => {
-    const { where, tail } = stretchSql([`${alias}.enrollment_key`], bounds, stretch);
+  // Each target's enrolment is looked up by itself: as a join it might be what PostgreSQL begins with.
+  const parts = partsOf(states, ({ alias, from, columns, condition, isRare }) => {
+    const [command, enrollment] = [`${alias}.command_key`, `${alias}.enrollment_key`] as const;
+    const few = stretchSql([enrollment], bounds, stretch);
+    const { where, tail } = isRare
+      ? { where: `${command} = parent.key ${few.where}`, tail: few.tail }
+      : stretchOfParentSql([command, enrollment], 'parent.key', bounds, stretch);
     return `(
   select ${alias}.command_key, ${alias}.enrollment_key, e.id, ${columns}
-  from ${from} ${alias} join enrollment e on e.key = ${alias}.enrollment_key and ${visible}
-  where ${alias}.command_key = parent.key and ${condition} ${where} ${tail}
+  from ${from} ${alias} cross join lateral (
+    select e.id from enrollment e where e.key = ${enrollment} and ${visible} offset 0
+  ) e
+  where ${condition} and ${where} ${tail}
 )`;
   });
   const { tail } = stretchSql(['part.enrollment_key'], { after: null, before: null }, stretch);
@@ -93,6 +101,8 @@ interface Part {
   readonly from: string;
   readonly columns: string;
   readonly condition: string;
+  /** Whether it is one ending of those that have an index of their own, by command and ending. */
+  readonly isRare: boolean;
 }
 
 /** The tables that targets in these states are in; a target is in one of them. */
@@ -101,24 +111,30 @@ function partsOf(
   write: (part: Part) => string,
 ): readonly string[] {
   const inQueue = (condition: string) =>
-    write({ alias: 'q', from: 'queue_entry', columns: queueColumns, condition });
-  const inHistory = (condition: string) =>
-    write({ alias: 'r', from: 'command_result', columns: historyColumns, condition });
+    write({ alias: 'q', from: 'queue_entry', columns: queueColumns, condition, isRare: false });
+  const inHistory = (condition: string, isRare: boolean) =>
+    write({ alias: 'r', from: 'command_result', columns: historyColumns, condition, isRare });
   const parts =
     states === null
-      ? [inQueue('true'), inHistory('true')]
+      ? [inQueue('true'), inHistory('true', false)]
       : states.flatMap((state) => {
           const waiting = queueIn(state);
           const ended = historyIn(state);
           return [
             ...(waiting === null ? [] : [inQueue(waiting)]),
-            ...(ended === null ? [] : [inHistory(ended)]),
+            ...(ended === null ? [] : [inHistory(ended, state !== 'ACKNOWLEDGED')]),
           ];
         });
   if (states !== null && !states.includes('REFUSED')) return parts;
   return [
     ...parts,
-    write({ alias: 'f', from: 'command_refusal', columns: refusalColumns, condition: 'true' }),
+    write({
+      alias: 'f',
+      from: 'command_refusal',
+      columns: refusalColumns,
+      condition: 'true',
+      isRare: false,
+    }),
   ];
 }
 
@@ -135,8 +151,9 @@ export async function countTargets(
 ): Promise<ReadonlyMap<bigint, Count>> {
   const statement = params([commandKeys.map(String)]);
   const parts = partsOf(states, ({ alias, from, condition }) => {
-    const seen = seenBy(viewer, `${alias}.enrollment_key`, statement);
-    return `select from ${from} ${alias} ${seen} where ${alias}.command_key = parent.key and ${condition}`;
+    const seen = ownedBy(viewer, 'enrollment', `${alias}.enrollment_key`, statement);
+    return `select from ${from} ${alias}
+      where ${alias}.command_key = parent.key and ${condition} and ${seen}`;
   });
   const { rows } = await inTime(
     db.query<{ key: string; count: number }>(
@@ -151,12 +168,6 @@ export async function countTargets(
     if (progress === undefined) return 0;
     return (states ?? targetStates).reduce((sum, state) => sum + progress[tallyOf[state]], 0);
   });
-}
-
-/** A join that leaves the viewer's enrolments only: a command's device may be another tenant's by now. */
-function seenBy(viewer: Viewer, key: string, statement: Params): string {
-  if (viewer.tenant === null) return '';
-  return `join enrollment e on e.key = ${key} and ${visibleTo(viewer, 'e', statement)}`;
 }
 
 const tallyOf = {

@@ -73,6 +73,30 @@ export function stretchSql(
   };
 }
 
+/**
+ * The stretch of one parent's rows, in the order of a key above 0, by an index of parent and key. It is said
+ * by rows of both: PostgreSQL does not know how many rows a parent has, and would sort what it takes for few.
+ * @param parent  SQL of the parent's key
+ */
+export function stretchOfParentSql(
+  columns: readonly [parent: string, key: string],
+  parent: string,
+  bounds: { readonly after: readonly string[] | null; readonly before: readonly string[] | null },
+  stretch: { readonly limit: number; readonly fromEnd: boolean },
+): { readonly where: string; readonly tail: string } {
+  const [after = '0'] = bounds.after ?? [];
+  const [before = lastKey] = bounds.before ?? [];
+  const row = `(${columns.join(', ')})`;
+  const { tail } = stretchSql(columns, { after: null, before: null }, stretch);
+  return {
+    where: `${row} > (${parent}, ${after}) and ${row} < (${parent}, ${before})`,
+    tail,
+  };
+}
+
+/** The greatest bigint. */
+const lastKey = '9223372036854775807';
+
 /** Cuts off the row that was read only to see whether there is more, and restores the list's order. */
 export function pageOf<Row>(
   rows: readonly Row[],
@@ -104,4 +128,21 @@ export function visibleTo(viewer: Viewer, alias: string, statement: Params): str
   return viewer.tenant === null
     ? 'true'
     : `${alias}.tenant_id = ${statement.add(viewer.tenant, 'int')}`;
+}
+
+/**
+ * The same for a row that is only counted: each is looked up by itself, whatever PostgreSQL thinks that a
+ * join would cost.
+ * @param key  SQL of the row's key
+ */
+export function ownedBy(
+  viewer: Viewer,
+  table: 'enrollment' | 'command',
+  key: string,
+  statement: Params,
+): string {
+  return viewer.tenant === null
+    ? 'true'
+    : `(select o.tenant_id from ${table} o where o.key = ${key})
+        = ${statement.add(viewer.tenant, 'int')}`;
 }

@@ -8,6 +8,7 @@ import {
   type Stretch,
   pagesOf,
   params,
+  ownedBy,
   stretchSql,
   visibleTo,
 } from './keyset.ts';
@@ -151,12 +152,9 @@ async function countFor(
 ): Promise<ReadonlyMap<bigint, Count>> {
   const statement = params([keys.map(String)]);
   const wanted = conditionOf(states);
-  const seen =
-    viewer.tenant === null
-      ? ''
-      : `join enrollment e on e.key = r.enrollment_key and ${visibleTo(viewer, 'e', statement)}
-         join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}`;
-  const results = `select from command_result r ${seen} where r.${parent} = parent.key and ${wanted}`;
+  const results = `select from command_result r where r.${parent} = parent.key and ${wanted}
+    and ${ownedBy(viewer, 'enrollment', 'r.enrollment_key', statement)}
+    and ${ownedBy(viewer, 'command', 'r.command_key', statement)}`;
   const { rows } = await inTime(
     db.query<{ key: string; count: number }>(
       `select parent.key, ${countedSql(results)} as count
