@@ -87,13 +87,18 @@ export async function benchDevices(plan: Plan): Promise<void> {
         },
       });
     };
+    const warmUp = async (): Promise<void> => {
+      const polls = { do: 'poll', seconds: 60, perSecond: null } as const;
+      // While it is cold a server may send some of so many away.
+      await load.run({ ...polls, requests: Math.ceil(bench.warmUp / 2) });
+      await well(load, { ...polls, requests: bench.warmUp });
+    };
     const ids = Array.from({ length: bench.devices }, (_, at) => udidOf(at * step));
     await prepare(0, bench.devices);
     if (enrolled) {
       if (shape === null) await well(load, { do: 'enrol' });
       else await adopt(server, ids);
-      const { warmUp: requests } = bench;
-      if (requests > 0) await well(load, { do: 'poll', requests, seconds: 30, perSecond: null });
+      if (bench.warmUp > 0) await warmUp();
     }
     return scenario({ server, database, load, bench, shape, ids, prepare });
   }
