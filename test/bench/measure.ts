@@ -26,6 +26,8 @@ export interface Figures {
   readonly walBytes: number;
   /** The most at once. */
   readonly memoryMb: number;
+  /** The most, less what it was before. */
+  readonly grownMb: number;
   readonly databaseConnections: number;
   readonly deviceConnections: number;
   readonly resent: number;

@@ -30,6 +30,7 @@ const columns: Readonly<Partial<Record<Column, ColumnOptions>>> = {
   devicePages: { title: 'device pages/req', digits: 1, rare: true, compared: true },
   walBytes: { title: 'WAL bytes/req', digits: 0, compared: true },
   memoryMb: { title: 'memory MB', digits: 0, compared: true },
+  grownMb: { title: 'memory grown MB', digits: 0, compared: false },
   databaseConnections: { title: 'database connections', digits: 0, compared: false },
   deviceConnections: { title: 'device connections', digits: 0, compared: false },
   resent: { title: 'sent again', digits: 0, rare: true, compared: false },

@@ -6,6 +6,8 @@ import { memoryMegabytes, withoutDatabase } from './processor-time.ts';
 /** What was seen from time to time. */
 export interface Watched {
   readonly memoryMb: number;
+  /** The most, less what it was in the beginning. */
+  readonly grownMb: number;
   readonly databaseConnections: number;
   readonly deviceConnections: number;
   readonly memory: readonly (readonly [second: number, megabytes: number])[];
@@ -36,7 +38,8 @@ export function watch(server: Running, database: WatchedDatabase) {
       await looking;
       await look();
       const memoryMb = Math.max(...memory.map(([, megabytes]) => megabytes));
-      return { memoryMb, databaseConnections, deviceConnections, memory };
+      const grownMb = memoryMb - (memory[0]?.[1] ?? 0);
+      return { memoryMb, grownMb, databaseConnections, deviceConnections, memory };
     },
   };
 }

@@ -263,6 +263,18 @@ describe.each(databaseLanes())('/v1/enqueue and /v1/push (%s)', (lane) => {
     ).toEqual([{ count: 28_000 }]);
   });
 
+  it('take more ids than one URL holds as further commands, not under the same CommandUUID', async () => {
+    const path = `/v1/enqueue/${other.enrollmentId}?nopush=1`;
+    const first = await server.call(`/v1/enqueue/${device.enrollmentId}?nopush=1`, {
+      body: aCommand('part'),
+    });
+    expect(first.status).toBe(200);
+    const same = await server.call(path, { body: aCommand('part') });
+    expect(same.status).toBe(500);
+    expect(JSON.parse(same.text).command_error).toMatch(/give each command a UUID of its own/);
+    expect((await server.call(path, { body: aCommand('other-part') })).status).toBe(200);
+  });
+
   it('push to thousands and answer for each', async () => {
     const ids = idsNamed('fleet', 1_500);
     await pushables(server.store, ids);

@@ -8,8 +8,13 @@ export const enqueuePrefix = '/v1/enqueue/';
  * @throws {URIError} the path holds a `%` that begins no character
  */
 export function idsOf(path: string, prefix: string): readonly string[] {
-  const decoded = decodeURIComponent(path.slice(prefix.length));
+  const written = path.slice(prefix.length);
+  // Mostly there is nothing to decode in them, and they may be a megabyte.
+  const decoded = written.includes('%') ? decodeURIComponent(written) : written;
   // No id has a NUL, and PostgreSQL takes none: replaced, it is an id that nobody has.
-  const ids = decoded.replaceAll('\0', '\ufffd').split(',');
+  const text = JSON.stringify(decoded.replaceAll('\0', '\ufffd'));
+  // By way of JSON each is a string of its own. What `split` returns are windows into the whole path: it
+  // stays as long as one of them, and thousands of them are sorted in twice the time.
+  const ids: string[] = JSON.parse(`[${text.replaceAll(',', '","')}]`);
   return [...new Set(ids)].filter((id) => id !== '');
 }

@@ -152,27 +152,28 @@ export async function enqueue(
   ];
   const named = namedBy(targets, command.tenantId, values.length + 1);
   values.push(...named.values);
-  // What most commands have no need of is not in their statement.
+  // What most commands have no need of is not in their statement, and what is named is gone through as
+  // seldom as can be: there may be 100,000 of them.
   const isById = 'ids' in targets;
+  const columns = ['e.key', named.id];
+  const conditions: string[] = [];
   const refused: string[] = [];
-  if (isById) refused.push(`select key, 'NOT_ENABLED' from named where not enabled`);
-  if (once !== null)
-    refused.push(`select key, 'ALREADY_PENDING' from named where enabled and waits`);
-  let enabled = 'e.enabled';
-  if (once !== null) {
-    const locked = `$${values.push(once.locked)}::bigint[]`;
-    enabled = `case when e.enabled then e.key in (select unnest(${locked})) else e.enabled end`;
+  if (isById) {
+    conditions.push('enabled');
+    refused.push(`select key, 'NOT_ENABLED' from named
+  where not enabled and (select disabled from total) is not null`);
+    if (once === null) columns.push('e.enabled');
   }
-  const target =
-    refused.length === 0
-      ? `target as materialized (select e.key, e.id ${named.from})`
-      : `named as materialized (
-  select e.key, ${named.id}, ${enabled} as enabled,
-    ${once === null ? 'false' : waitsFor('$3')} as waits
-  ${named.from}
-), target as materialized (
-  select key, id from named where enabled and not waits
-)`;
+  if (once !== null) {
+    conditions.push('enabled', 'not waits');
+    refused.push(`select key, 'ALREADY_PENDING' from named where enabled and waits`);
+    const locked = `$${values.push(once.locked)}::bigint[]`;
+    columns.push(
+      `case when e.enabled then e.key in (select unnest(${locked})) else e.enabled end as enabled`,
+      `${waitsFor('$3')} as waits`,
+    );
+  }
+  const isTarget = [...new Set(conditions)].join(' and ');
   const refusal =
     refused.length === 0
       ? `select null::bigint, null::text where false`
@@ -189,16 +190,23 @@ export async function enqueue(
     key: string | null;
     count: number;
     sample: string[];
-    unknown: string[];
-    disabled: string[];
+    unknown: string[] | null;
+    disabled: string[] | null;
     pending: number;
     pending_sample: string[];
   }>(
     `
-with ${target}, refusal (key, rule) as materialized (
-  ${refusal}
+with named as materialized (
+  select ${columns.join(', ')} ${named.from}
+), target as not materialized (
+  select key, id from named where ${isTarget || 'true'}
 ), total as materialized (
-  select count(*)::int as count from target
+  select count(*) ${isTarget && `filter (where ${isTarget})`}::int as count,
+    ${isById ? 'array_agg(id) filter (where key is null)' : none} as unknown,
+    ${isById ? 'array_agg(id) filter (where not enabled)' : none} as disabled
+  from named
+), refusal (key, rule) as materialized (
+  ${refusal}
 ), stored as (
   insert into command (uuid, tenant_id, request_type, body, body_sealed, body_fingerprint,
     targets_sha256, created_by, created_at, renewal, priority, not_before, expires_at, retry_of,
@@ -225,8 +233,7 @@ with ${target}, refusal (key, rule) as materialized (
 )
 select (select key from stored), total.count,
   array(select id from target order by id limit 100) as sample,
-  ${isById ? idsOfNamed('key is null') : none} as unknown,
-  ${isById ? idsOfNamed('not enabled') : none} as disabled,
+  total.unknown, total.disabled,
   ${pendingColumns(once === null ? null : 'enabled and waits')}
 from total`,
     values,
@@ -242,10 +249,6 @@ from total`,
 }
 
 const none = `'{}'::text[]`;
-
-function idsOfNamed(condition: string): string {
-  return `array(select id from named where ${condition})`;
-}
 
 /** @param condition which of `named` have such a command waiting; null: nobody asks */
 function pendingColumns(condition: string | null): string {

@@ -26,7 +26,7 @@ export interface Running {
   readonly database?: WatchedDatabase;
   /** What those of its SQL statements have in them that answer polls and reports; null: all may. */
   readonly deviceStatements: string | null;
-  /** Queues a command (an XML property list) for enrolments, by their ids: all that there are. */
+  /** Queues a command (an XML property list) for enrolments, by their ids: for one, or for all that there are. */
   enqueue(ids: readonly string[], plist: string): Promise<void>;
   /** Gives enrolments that `fill` has made the certificates of devices. */
   adopt(devices: readonly Adopted[]): Promise<void>;

@@ -85,7 +85,8 @@ async function start(
         'mutation ($targets: TargetsInput!, $plist: String!) {' +
         ' enqueueCommand(input: { targets: $targets, command: { plist: $plist }, push: false }) {' +
         ' ... on EnqueueCommandPayload { queuedCount } ... on Error { message } } }';
-      const targets = door === 'graph by ids' ? { ids } : { filter: { enabled: true } };
+      const filter = ids.length === 1 ? { ids } : { enabled: true };
+      const targets = door === 'graph by ids' ? { ids } : { filter };
       const response = await fetch(`${url}/graphql`, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },

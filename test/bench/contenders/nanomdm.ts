@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { certificateHeader } from '../load/devices.ts';
 import type { Contender } from './contender.ts';
@@ -50,7 +51,10 @@ export function nanomdm(name: string, binary: string, schema: string): Contender
   };
 }
 
-/** Queues a command by NanoMDM's own API, which this server has too. */
+/**
+ * Queues a command by NanoMDM's own API, which this server has too. More ids than fit into one URL get as
+ * many commands: here and there a CommandUUID that is known is refused for further ids.
+ */
 export async function enqueueByV1(
   url: string,
   apiKey: string,
@@ -65,7 +69,7 @@ export async function enqueueByV1(
     const response = await fetch(`${url}/v1/enqueue/${some}?nopush=1`, {
       method: 'PUT',
       headers: { Authorization: `Basic ${btoa(`nanomdm:${apiKey}`)}` },
-      body: plist,
+      body: first === 0 ? plist : plist.replace(/[\da-f-]{36}/, () => randomUUID()),
     });
     const answer = await response.text();
     if (response.status !== 200)
