@@ -14,7 +14,14 @@ export function figures(more: Partial<Figures>): Figures {
       devicePages: 1,
       walBytes: 1,
     },
-    ...{ memoryMb: 1, grownMb: 0, databaseConnections: 1, deviceConnections: 1, resent: 0, deadlocks: 0 },
+    ...{
+      memoryMb: 1,
+      grownMb: 0,
+      databaseConnections: 1,
+      deviceConnections: 1,
+      resent: 0,
+      deadlocks: 0,
+    },
     ...{ load: 0.1, memory: [], problems: [] },
     ...more,
   };
