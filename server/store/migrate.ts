@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { StartupError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { withTransaction } from './transaction.ts';
+import { sqlState } from './unavailable.ts';
 
 /** One step of the database's growth, as its folder has it. */
 interface Migration {
@@ -33,7 +35,10 @@ create table if not exists _prisma_migrations (
 /**
  * Brings the database up to date: applies what is missing from `<folder>/<name>/migration.sql`, in the
  * order of the names, each together with its record in a transaction of its own. Of several processes
- * that start at once one applies and the others wait and find it done.
+ * that start at once one applies and the others wait and find it done. A migration never stands in line
+ * for a table for long, because all who want it after that would stand behind: it gives up and comes again.
+ * @param options.lockPatience  how long it stands in line, in milliseconds, and how long it then stays away;
+ *                       @default 2,000
  * @param options.after  runs in the last transaction under the same lock, so once at a time over all
  *                       processes, on a database that is up to date
  * @returns names of the migrations that this call applied
@@ -43,22 +48,42 @@ create table if not exists _prisma_migrations (
 export async function migrate(
   pool: pg.Pool,
   folder: string,
-  options: { readonly log: Log; readonly after?: (client: pg.PoolClient) => Promise<void> },
+  options: {
+    readonly log: Log;
+    readonly lockPatience?: number;
+    readonly after?: (client: pg.PoolClient) => Promise<void>;
+  },
 ): Promise<string[]> {
   const migrations = await readMigrations(folder);
+  const { log, lockPatience = 2000, after } = options;
   const applied: string[] = [];
   for (;;) {
-    const name = await withTransaction(pool, (client) => step(client, migrations, options.after));
-    if (name === null) return applied;
-    applied.push(name);
-    options.log.info({ migration: name }, 'database migrated');
+    try {
+      const name = await withTransaction(pool, (client) =>
+        step(client, migrations, lockPatience, after),
+      );
+      if (name === null) return applied;
+      applied.push(name);
+      log.info({ migration: name }, 'database migrated');
+    } catch (error) {
+      if (sqlState(error) !== lockNotAvailable) throw error;
+      log.warn(
+        { reason: error instanceof Error ? error.message : String(error) },
+        'a migration waits for a table that is in use, such as by a backup',
+      );
+      await delay(lockPatience);
+    }
   }
 }
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const lockNotAvailable = '55P03';
 
 /** Applies the first missing migration and names it; null when none was missing. */
 async function step(
   client: pg.PoolClient,
   migrations: readonly Migration[],
+  lockPatience: number,
   after: ((client: pg.PoolClient) => Promise<void>) | undefined,
 ): Promise<string | null> {
   // Waiting for another process, and rewriting a large table, may take longer than the pool allows.
@@ -72,8 +97,10 @@ async function step(
   }
   const startedAt = new Date();
   try {
+    await client.query(`set local lock_timeout = ${lockPatience}`);
     await client.query(next.sql);
   } catch (error) {
+    if (sqlState(error) === lockNotAvailable) throw error;
     throw new StartupError(
       `The migration ${next.name} failed and left the database as it was: ` +
         (error instanceof Error ? error.message : String(error)),

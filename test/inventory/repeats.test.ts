@@ -87,6 +87,19 @@ describe('an answer that repeats the last one', () => {
     expect(await names(device)).toEqual(['com.a']);
   });
 
+  it('is none when an earlier version of the server has written meanwhile, which knows no fingerprints', async () => {
+    const device = await aDevice();
+    await tells(device, ['com.a']);
+    await projected(server);
+    await sql(
+      `update inventory_section set content = '[]', command_key = command_key + 1
+       where enrollment_key = (select key from enrollment where id = $1)`,
+      [device.enrollmentId],
+    );
+    await tells(device, ['com.a']);
+    expect(await names(device)).toEqual(['com.a']);
+  });
+
   it('is one to the same question', async () => {
     const device = await aDevice();
     await tells(device, ['com.a', 'com.b']);

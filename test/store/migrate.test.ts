@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StartupError } from '../../server/model/errors.ts';
-import { silentLog } from '../../server/model/log.ts';
+import { type Log, silentLog } from '../../server/model/log.ts';
 import { createKeyring } from '../../server/secrets/keyring.ts';
 import { ensureKeyring } from '../../server/store/keyring-check.ts';
 import { migrate } from '../../server/store/migrate.ts';
@@ -63,6 +63,26 @@ describe.each(databaseLanes())('migrations on the %s PostgreSQL', (lane) => {
     await migrate(pool(), migrations(), { log });
     write('20260103000000_third', 'create table c (n int)');
     expect(await migrate(pool(), migrations(), { log })).toEqual(['20260103000000_third']);
+  });
+
+  it('wait for a table in use without keeping others from it', async () => {
+    await migrate(pool(), migrations(), { log });
+    write('20260103000000_third', 'alter table a add column m int');
+    const reader = await pool().connect();
+    try {
+      // As a backup does, which reads for long.
+      await reader.query('begin; select from a');
+      let migrated: Promise<string[]> | undefined;
+      await new Promise<void>((waits) => {
+        const told: Log = { ...log, warn: () => waits() };
+        migrated = migrate(pool(), migrations(), { log: told, lockPatience: 50 });
+      });
+      expect((await pool().query('select * from a')).rows).toEqual([{ n: 1 }]);
+      await reader.query('commit');
+      expect(await migrated).toEqual(['20260103000000_third']);
+    } finally {
+      reader.release();
+    }
   });
 
   it('run once when many processes start at once', async () => {

@@ -84,7 +84,9 @@ export async function lockAllSections(
 ): Promise<SectionRow[]> {
   const result = await client.query<StoredSection>({
     name: 'lock-all-sections',
-    text: `select * from inventory_section where enrollment_key = $1 order by section for update`,
+    text: `
+select enrollment_key, section, answered_at, command_key, answer_fingerprint, content
+from inventory_section where enrollment_key = $1 order by section for update`,
     values: [enrollmentKey],
   });
   return result.rows.map(sectionRow);
@@ -109,8 +111,31 @@ function sectionOrigin(row: Omit<StoredSection, 'content'>): SectionOrigin {
     section: row.section,
     answeredAt: row.answered_at,
     commandKey: BigInt(row.command_key),
-    fingerprint: row.answer_fingerprint,
+    fingerprint: fingerprintOfRow(row),
   };
+}
+
+/** Bytes of a command's key, before a fingerprint that is stored. */
+const keyBytes = 8;
+
+/**
+ * A fingerprint is stored behind the key of the command whose answer it is of. A process of an earlier
+ * version writes the section without it: then it is of another answer than the section, and tells nothing.
+ */
+function fingerprintOfRow(row: Omit<StoredSection, 'content'>): Buffer | null {
+  const stored = row.answer_fingerprint;
+  if (stored === null || stored.length <= keyBytes) return null;
+  return stored.readBigInt64BE(0) === BigInt(row.command_key) ? stored.subarray(keyBytes) : null;
+}
+
+function storedFingerprint({
+  fingerprint,
+  commandKey,
+}: Pick<SectionRow, 'fingerprint' | 'commandKey'>): Buffer | null {
+  if (fingerprint === null) return null;
+  const key = Buffer.alloc(keyBytes);
+  key.writeBigInt64BE(commandKey);
+  return Buffer.concat([key, fingerprint]);
 }
 
 /**
@@ -144,7 +169,7 @@ on conflict (enrollment_key, section) do update
       rows.map(({ content }) => JSON.stringify(content)),
       rows.map(({ answeredAt }) => answeredAt),
       rows.map(({ commandKey }) => commandKey),
-      byteaArray(rows.map(({ fingerprint }) => fingerprint)),
+      byteaArray(rows.map(storedFingerprint)),
     ],
   });
 }
@@ -169,7 +194,7 @@ where s.enrollment_key = new.enrollment_key and s.section = new.section`,
       rows.map(({ section }) => section),
       rows.map(({ answeredAt }) => answeredAt),
       rows.map(({ commandKey }) => commandKey),
-      byteaArray(rows.map(({ fingerprint }) => fingerprint)),
+      byteaArray(rows.map(storedFingerprint)),
     ],
   });
 }
