@@ -44,7 +44,7 @@ const mostLoad = 0.85;
 
 /** Measures what `work` costs the server and its database. */
 export async function measure(
-  server: Running,
+  server: Pick<Running, 'pid' | 'port' | 'deviceStatements'>,
   database: WatchedDatabase,
   work: () => Promise<LoadOutcome>,
 ): Promise<Figures> {

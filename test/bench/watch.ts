@@ -16,7 +16,7 @@ export interface Watched {
 const interval = 500;
 
 /** Looks at a server from now on, until it is stopped. */
-export function watch(server: Running, database: WatchedDatabase) {
+export function watch(server: Pick<Running, 'pid' | 'port'>, database: WatchedDatabase) {
   const began = performance.now();
   const memory: [number, number][] = [];
   let [databaseConnections, deviceConnections] = [0, 0];
