@@ -37,8 +37,11 @@ export interface ServerProcess {
   readonly ended: Promise<Exit>;
   /** What it has logged so far. */
   readonly log: readonly LogLine[];
-  /** The first line with this message, at once when it was logged already; rejects when it has ended. */
-  logged(message: string): Promise<LogLine>;
+  /**
+   * A line with this message, at once when it was logged already; rejects when it has ended.
+   * @param nth  which one, the first unless said
+   */
+  logged(message: string, nth?: number): Promise<LogLine>;
   signal(name: NodeJS.Signals): void;
   /** Ends it as an operator does. */
   stop(): Promise<Exit>;
@@ -87,9 +90,9 @@ export function startProcess(flags: readonly string[], options: StartOptions = {
     news.dispatchEvent(new Event('line'));
   });
 
-  const logged = async (message: string): Promise<LogLine> => {
+  const logged = async (message: string, nth = 1): Promise<LogLine> => {
     for (;;) {
-      const found = log.find(({ msg }) => msg === message);
+      const found = log.filter(({ msg }) => msg === message)[nth - 1];
       if (found) return found;
       if (child.exitCode !== null || child.signalCode !== null) {
         const { status, signal, stdout, stderr } = await ended;
