@@ -223,7 +223,7 @@ builder.subscriptionField('events', (t) =>
     },
     subscribe: (_root, { filter, after }, context) => {
       const { types } = filter ?? {};
-      if (types?.length === 0) throw emptyList('types');
+      if (types?.length === 0) throw emptyList(['filter', 'types']);
       return open(context, { ...namesIn(filter), ...(types && { types: new Set(types) }) }, after);
     },
     resolve: itemOf,
@@ -283,7 +283,7 @@ builder.subscriptionField('pushOutcomes', (t) =>
       open(
         context,
         {
-          ...namesIn({ enrollments }),
+          ...namesIn({ enrollments }, []),
           ...jobIn(job),
           types: pushTypes,
         },
@@ -335,24 +335,25 @@ function jobIn(job: Maybe<string>): EventFilter {
 
 function namesIn(
   filter: Maybe<{ enrollments?: Maybe<string[]>; commands?: Maybe<string[]> }>,
+  path: readonly string[] = ['filter'],
 ): EventFilter {
   const { enrollments, commands } = filter ?? {};
-  if (enrollments?.length === 0) throw emptyList('enrollments');
-  if (commands?.length === 0) throw emptyList('commands');
+  if (enrollments?.length === 0) throw emptyList([...path, 'enrollments']);
+  if (commands?.length === 0) throw emptyList([...path, 'commands']);
   const ids = enrollments?.map(enrollmentIdOf);
-  if (ids?.some(hasNul)) throw notAName('enrollments');
-  if (commands?.some(hasNul)) throw notAName('commands');
+  if (ids?.some(hasNul)) throw notAName([...path, 'enrollments']);
+  if (commands?.some(hasNul)) throw notAName([...path, 'commands']);
   return {
     ...(ids && { enrollmentIds: new Set(ids) }),
     ...(commands && { commandUuids: new Set(commands) }),
   };
 }
 
-function emptyList(name: string): ValidationError {
+function emptyList(path: readonly string[]): ValidationError {
   return new ValidationError(
     'EMPTY_LIST',
-    `\`${name}\` is empty, so that nothing could ever match. Leave it out to mean any.`,
-    ['filter', name],
+    `\`${path.at(-1)}\` is empty, so that nothing could ever match. Leave it out to mean any.`,
+    path,
   );
 }
 
@@ -361,8 +362,8 @@ function hasNul(text: string): boolean {
   return text.includes('\0');
 }
 
-function notAName(name: string): ValidationError {
-  return new ValidationError('NOT_A_TEXT', 'A name holds no NUL.', ['filter', name]);
+function notAName(path: readonly string[]): ValidationError {
+  return new ValidationError('NOT_A_TEXT', 'A name holds no NUL.', path);
 }
 
 function typeNameOf(item: EventItem | CheckpointItem): string {

@@ -331,6 +331,34 @@ describe.each([
     await server.pool.query('update event_stream set oldest_seq = 1');
   });
 
+  it('EARLIEST begins now when nothing is kept', async () => {
+    await answered();
+    await nextEvent(await subscribe(server, token, events, { after: 'EARLIEST' }));
+    await server.pool.query('delete from event');
+    await server.pool.query('update event_stream set oldest_seq = last_seq + 1');
+    const subscribed = await subscribe(server, token, events, { after: 'EARLIEST' });
+    expect((await subscribed.next()).value.data?.events).toMatchObject({
+      __typename: 'Checkpoint',
+    });
+    const { uuid } = await answered();
+    expect(await nextEvent(subscribed)).toMatchObject({ commandUuid: uuid });
+    await subscribed.close();
+  });
+
+  it.each([
+    ['enrollments', 'NOT_A_TEXT', { enrollments: ['a\0'] }],
+    ['commands', 'NOT_A_TEXT', { commands: ['a\0'] }],
+    ['enrollments', 'EMPTY_LIST', { enrollments: [] }],
+    ['commands', 'EMPTY_LIST', { commands: [] }],
+  ])('a filter by %s can be wrong: %s', async (name, code, filter) => {
+    const subscribed = await subscribe(server, token, events, { filter, after: 'EARLIEST' });
+    expect((await subscribed.next()).value.errors?.[0]?.extensions).toEqual({
+      code,
+      argumentPath: ['filter', name],
+    });
+    expect((await subscribed.next()).done).toBe(true);
+  });
+
   it('what can never match, or may not be seen, is refused at once', async () => {
     const empty = await subscribe(server, token, events, { filter: { types: [] } });
     expect((await empty.next()).value.errors?.[0]?.extensions).toMatchObject({
@@ -470,6 +498,47 @@ describe('a WebSocket', () => {
       payload: { data: { events: { commandUuid: uuid } } },
     });
     socket.close();
+  });
+
+  it('takes 200 operations at once, and refuses one more until another has ended', async () => {
+    const socket = await rawSocket(server, { token });
+    await socket.message(({ type }) => type === 'connection_ack');
+    const begin = (id: string) =>
+      socket.send({ id, type: 'subscribe', payload: { query: events.toString() } });
+    for (let n = 1; n <= 201; n += 1) begin(`n${n}`);
+    for (let n = 1; n <= 200; n += 1) {
+      expect(await socket.message(({ id }) => id === `n${n}`)).toMatchObject({ type: 'next' });
+    }
+    expect(await socket.message(({ id }) => id === 'n201')).toMatchObject({
+      type: 'error',
+      payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }],
+    });
+    socket.send({ id: 'n7', type: 'complete' });
+    begin('again');
+    expect(await socket.message(({ id }) => id === 'again')).toMatchObject({ type: 'next' });
+    socket.close();
+  });
+
+  it.each([
+    [
+      'a second operation with an id that is open',
+      4409,
+      { id: '1', type: 'subscribe', payload: { query: 'subscription { events { __typename } }' } },
+    ],
+    ['a message that is none', 4400, { type: 'something' }],
+    [
+      'an operation whose text is none',
+      4400,
+      { id: '2', type: 'subscribe', payload: { query: 7 } },
+    ],
+    ['a second token', 4429, { type: 'connection_init', payload: {} }],
+  ])('is closed after %s, with %i', async (_name, code, message) => {
+    const socket = await rawSocket(server, { token });
+    await socket.message(({ type }) => type === 'connection_ack');
+    socket.send({ id: '1', type: 'subscribe', payload: { query: events.toString() } });
+    await socket.message(({ id }) => id === '1');
+    socket.send(message);
+    expect(await socket.whenClosed).toMatchObject({ code });
   });
 
   it('at another address is not served', async () => {
