@@ -7,7 +7,7 @@ import { asGiven, bulkFields, bulkOf } from './bulk.ts';
 import type { GraphContext } from './context.ts';
 import { Enrollment } from './enrollment.ts';
 import { outcomesOf, targetErrors } from './errors.ts';
-import { ofTenant } from './load.ts';
+import { findSample, ofTenant } from './load.ts';
 import { PushStateEnum } from './push-state.ts';
 import { TargetRefused } from './enqueue-command.ts';
 
@@ -126,6 +126,13 @@ const PushEnrollmentsPayload = builder
           '`validateOnly`, and for a token without jobs:read.',
       ),
       targetCount: t.exposeInt('targetCount', { description: 'How many enrolments.' }),
+      enrollments: t.prismaField({
+        type: [Enrollment],
+        description:
+          'The first enrolments that are meant, at most 100, by id; none for a token without ' +
+          'enrollments:read.',
+        resolve: (query, { sample }, _args, context) => findSample(context, sample, query),
+      }),
       refused: t.field({
         type: [TargetRefused],
         description: 'The ids that nothing can be pushed to, and why: the first 100.',

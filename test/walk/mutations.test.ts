@@ -73,6 +73,12 @@ async function run(
   };
 }
 
+/** Whether it works on many enrolments (an import reads its lines even in a dry run, as a job). */
+function isBulk(field: GraphQLField<unknown, unknown>): boolean {
+  const { targets, commandUuid } = inputOf(field)?.getFields() ?? {};
+  return targets !== undefined || commandUuid !== undefined;
+}
+
 async function auditOf(action: string): Promise<number> {
   const [row] = await world.sql(
     'select count(*)::int as count from audit_entry where action = $1',
@@ -81,12 +87,15 @@ async function auditOf(action: string): Promise<number> {
   return Number(row?.['count']);
 }
 
+/** What jobs that others asked for may bring at any time. */
+const later = `'PushAccepted', 'PushFailed', 'JobProgressed'`;
+
 /** Everything that says that something was done in a tenant. */
 async function traces(tenant: number): Promise<Json | undefined> {
   const [row] = await world.sql(
     `select (select count(*)::int from audit_entry where tenant_id = $1) as audited,
        (select count(*)::int from event where tenant_id = $1
-         and type not in ('PushAccepted', 'PushFailed', 'JobProgressed')) as events`,
+         and type not in (${later})) as events`,
     [tenant],
   );
   return row;
@@ -127,6 +136,48 @@ describe('every mutation', () => {
     expect(without.map(({ name }) => name)).toEqual([]);
   });
 
+  it('on many has a dry run, which says how many and which', () => {
+    const without = fields.filter((field) => {
+      const { targets, validateOnly } = inputOf(field)?.getFields() ?? {};
+      return targets && !validateOnly;
+    });
+    expect(without.map(({ name }) => name)).toEqual([]);
+    for (const field of fields.filter((one) => inputOf(one)?.getFields()['targets'])) {
+      const named = getNamedType(field.type);
+      const payload = isUnionType(named)
+        ? named.getTypes().find(({ name }) => /Payload$/.test(name))
+        : null;
+      const names = Object.keys(payload?.getFields() ?? {});
+      expect(
+        names.filter((name) => /^count$|Count$/.test(name)),
+        field.name,
+      ).not.toEqual([]);
+      const which = ['enrollments', 'targets', 'sample', 'enrollmentIds'];
+      expect(
+        names.filter((name) => which.includes(name)),
+        field.name,
+      ).not.toEqual([]);
+    }
+  });
+
+  it.each([
+    ['pushEnrollments', 'PushEnrollments'],
+    ['exportEnrollments', 'ExportEnrollments'],
+    ['rebuildInventory', 'RebuildInventory'],
+  ])('%s names whom it would be about', async (name, type) => {
+    const { token, devices } = world.north;
+    const ids = devices.map(({ enrollmentId }) => enrollmentId);
+    const input = { targets: { filter: { ids } }, channels: 'DEVICE', validateOnly: true };
+    const answer = await world.ask(
+      token,
+      `mutation ($input: ${type}Input!) { ${name}(input: $input) {
+        ... on ${type}Payload { job { id } targetCount enrollments { enrollmentId } } } }`,
+      { input },
+    );
+    const enrollments = ids.toSorted().map((enrollmentId) => ({ enrollmentId }));
+    expect(answer).toEqual({ [name]: { job: null, targetCount: 2, enrollments } });
+  });
+
   it('has an example in test/walk/examples.ts, which the tests below run', () => {
     const without = fields.filter(({ name }) => !Object.hasOwn(examples, name));
     expect(without.map(({ name }) => name)).toEqual([]);
@@ -144,6 +195,15 @@ describe('every mutation', () => {
       const { foreign = 'NotFoundError' } = example;
       if (foreign === 'OWN') expect(outcome.code, JSON.stringify(outcome.all)).toBeNull();
       else expect(outcome.type, JSON.stringify(outcome.all)).toBe(foreign);
+      expect(await traces(world.north.id)).toEqual(before);
+    });
+
+    it.runIf(isBulk(field))('does nothing in a dry run', async () => {
+      const before = await traces(world.north.id);
+      const audited = await auditOf(field.name);
+      const outcome = await run(tokenFor(example), field, { ...input, validateOnly: true });
+      expect(outcome, JSON.stringify(outcome.all)).toMatchObject({ code: null, replayed: false });
+      expect(await auditOf(field.name)).toBe(audited);
       expect(await traces(world.north.id)).toEqual(before);
     });
 

@@ -45,9 +45,7 @@ export async function exportEnrollments(
     mutation: 'exportEnrollments',
     kind: exportJobKind,
     enabledOnly: false,
-    count: async (client, targets, tenant) => ({
-      count: await countExported(client, { targets, tenant }),
-    }),
+    count: (client, targets, tenant) => countExported(client, { targets, tenant }),
   });
   const { jobId } = answer;
   return { ...answer, url: jobId === null ? null : exportPrefix + jobId };

@@ -24,6 +24,6 @@ export async function rebuildInventory(
     mutation: 'rebuildInventory',
     kind: rebuildJobKind,
     enabledOnly: false,
-    count: async (...of) => ({ count: await countRebuilt(...of) }),
+    count: countRebuilt,
   });
 }

@@ -30,7 +30,7 @@ export interface TargetsJobAnswer {
     readonly code: 'UNKNOWN_ENROLLMENT' | 'NOT_ENABLED';
     readonly message: string;
   }[];
-  /** The first enrolment ids, at most 100, in order; of some jobs only. */
+  /** The first enrolment ids, at most 100, in order. */
   readonly sample: readonly string[];
   /** Of a repeat, too, the position before the first: all that came of it lies behind. */
   readonly cursor: string;
@@ -66,7 +66,7 @@ export interface TargetsJob {
     client: PoolClient,
     targets: Targets,
     tenant: TenantId | null,
-  ): Promise<{ readonly count: number; readonly sample?: readonly string[] }>;
+  ): Promise<{ readonly count: number; readonly sample: readonly string[] }>;
 }
 
 /**
@@ -86,7 +86,7 @@ export async function askForTargetsJob(
       client,
       { viewer, mutation, key: validateOnly ? null : idempotencyKey, input: { targets } },
       async () => {
-        const { count: targetCount, sample = [] } = await count(client, targets, tenant);
+        const { count: targetCount, sample } = await count(client, targets, tenant);
         const unfit = 'ids' in targets ? await refusedIds(client, targets.ids, tenant) : [];
         const refused = unfit.filter(({ known }) => enabledOnly || !known);
         if (targetCount === 0) demandOneKnown(refused);

@@ -3,6 +3,7 @@ import type { Targets } from '../../model/targets.ts';
 import type { TenantId } from '../../model/viewer.ts';
 import type { EnrollmentRow } from '../migration/enrollments.ts';
 import { compileEnrollmentFilter, type SqlCondition } from '../read/enrollment-filter.ts';
+import { countTargets, type TargetCount } from '../read/target-count.ts';
 
 type Db = Pick<PoolClient, 'query'>;
 
@@ -28,13 +29,9 @@ export interface ExportedEnrollment extends EnrollmentRow {
 }
 
 /** Counts the enrolments that are meant. */
-export async function countExported(db: Db, selection: ExportSelection): Promise<number> {
+export async function countExported(db: Db, selection: ExportSelection): Promise<TargetCount> {
   const condition = selected(selection, 1);
-  const { rows } = await db.query<{ count: number }>(
-    `select count(*)::int as count from enrollment e where ${condition.sql}`,
-    condition.values,
-  );
-  return rows[0]?.count ?? 0;
+  return countTargets(db, condition);
 }
 
 /** The next enrolments that are meant, in the order of their keys. */

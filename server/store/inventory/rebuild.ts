@@ -3,19 +3,15 @@ import type { Targets } from '../../model/targets.ts';
 import type { TenantId } from '../../model/viewer.ts';
 import { laneCount } from '../projection/lanes.ts';
 import { compileTargets } from '../read/enrollment-targets.ts';
+import { countTargets, type TargetCount } from '../read/target-count.ts';
 
 /** How many enrolments targets mean, whether they are enabled or not. */
 export async function countRebuilt(
   client: PoolClient,
   targets: Targets,
   tenant: TenantId | null,
-): Promise<number> {
-  const condition = compileTargets(targets, tenant, 1);
-  const result = await client.query<{ count: number }>(
-    `select count(*)::int as count from enrollment e where ${condition.sql}`,
-    condition.values,
-  );
-  return result.rows[0]?.count ?? 0;
+): Promise<TargetCount> {
+  return countTargets(client, compileTargets(targets, tenant, 1));
 }
 
 /** An enrolment whose inventory is to be rebuilt. */

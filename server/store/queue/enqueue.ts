@@ -5,6 +5,7 @@ import { textArray } from '../binary-array.ts';
 import { shortTextSql } from '../events/short-text.ts';
 import { compileTargets } from '../read/enrollment-targets.ts';
 import type { SqlCondition } from '../read/enrollment-filter.ts';
+import type { TargetCount } from '../read/target-count.ts';
 import { type RefusedId, refusedOf } from './judge-targets.ts';
 
 /** A command to be stored, its body sealed when it has to be. */
@@ -31,13 +32,6 @@ export interface NewCommand {
 
 /** Targets left out because such a command waits for them already. */
 export interface PendingCount {
-  readonly count: number;
-  /** The first ids in order, at most 100. */
-  readonly sample: readonly string[];
-}
-
-/** What one statement did, or would do. */
-export interface TargetCount {
   readonly count: number;
   /** The first ids in order, at most 100. */
   readonly sample: readonly string[];
