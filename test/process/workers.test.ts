@@ -99,7 +99,7 @@ describe('a server of several workers', { timeout: 120_000 }, () => {
     // What one has counted goes with it: the four were a sum.
     process.kill(workersOf(server)[0] ?? 0, 'SIGKILL');
     await server.logged('worker listening', 3);
-    const [left = 0, again] = [await counted(), await counted()];
+    const [left, again] = [await counted(), await counted()];
     expect(again).toBe(left);
     expect(left).toBeGreaterThan(0);
     expect(left).toBeLessThan(4);
