@@ -223,7 +223,7 @@ function read(
     texts('search', [text]);
     if (Array.from(text).length < shortestInside) return { search: text };
     reading.searches = true;
-    return reading.inside ? { searchInside: text } : { search: text };
+    return { search: text, ...(reading.inside && { inside: true as const }) };
   };
   const time = (name: TimeMember) => {
     const value = input[name];

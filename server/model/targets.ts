@@ -40,8 +40,11 @@ export interface EnrollmentFilter {
   readonly tags?: TagFilter;
   /** How its id, its device's serial number or its device's name begins. */
   readonly search?: string;
-  /** What stands inside one of these, for databases with an index for that. Three characters or more. */
-  readonly searchInside?: string;
+  /**
+   * The text of `search`, of three characters or more, may stand anywhere in these: for databases with an
+   * index for that. A flag, so that whoever does not know it finds fewer and never all.
+   */
+  readonly inside?: true;
   readonly models?: readonly string[];
   /** Compared by their numbers; one that is unknown is in no range. */
   readonly osVersion?: { readonly atLeast?: string; readonly below?: string };

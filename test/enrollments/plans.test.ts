@@ -196,7 +196,7 @@ describe(`a page of ${size} devices that are searched inside`, () => {
         for (const field of ['ENROLLMENT_ID', 'DEVICE_NAME', 'LAST_SEEN', 'OS_VERSION'] as const) {
           for (const descending of [false, true]) {
             const order = { field, descending };
-            const plan = await planOf(viewer, { searchInside: text }, order, null);
+            const plan = await planOf(viewer, { search: text, inside: true }, order, null);
             const about = `${viewer.tenant} ${field}: ${plan.buffers} by ${plan.said}`;
             expect(plan.scanned, about).toEqual([]);
             expect(plan.buffers, about).toBeLessThan(mostWalked + eachFound * plan.found);
@@ -209,7 +209,7 @@ describe(`a page of ${size} devices that are searched inside`, () => {
   it('reads the table at most once for what is nowhere while its parts are everywhere', async () => {
     for (const search of ['device-', 'e devi', 'a-b']) {
       const order = { field: 'ENROLLMENT_ID', descending: false } as const;
-      const plan = await planOf(ofTenant, { searchInside: search }, order, null);
+      const plan = await planOf(ofTenant, { search, inside: true }, order, null);
       expect(plan.scanned, search).toEqual([]);
       expect(plan.buffers, `${search}: ${plan.said}`).toBeLessThan(mostWalked + size / 20);
     }
@@ -218,7 +218,7 @@ describe(`a page of ${size} devices that are searched inside`, () => {
   it('counts by the index what is rare', async () => {
     for (const text of ['00abc', 'sn0000500', 'nobody', 'vice 00abc']) {
       const { sql, values } = compileEnrollmentFilter(
-        { searchInside: text },
+        { search: text, inside: true },
         { tenant: 1, channels: 'DEVICE' },
         1,
       );

@@ -15,6 +15,7 @@ import {
   testDatabase,
 } from '../harness/database.ts';
 import { adminToken, startServer, type TestServer } from '../harness/server.ts';
+import { push } from '../push/documents.ts';
 
 const listed = graphql(`
   query SearchedDevices($filter: EnrollmentFilterInput) {
@@ -38,6 +39,7 @@ const meant = graphql(`
       }
       ... on EnqueueCommandPayload {
         queuedCount
+        replayed
       }
     }
   }
@@ -116,6 +118,27 @@ async function wipe(server: TestServer, search: string, expectedCount: number | 
     : 'code' in enqueueCommand && enqueueCommand.code;
 }
 
+const locked = buildCommand('DeviceLock', {}, 'lock-berlin').toString();
+
+/** Asks for a command and for a push to whom a text finds, by a key each; the command also without one. */
+async function askOnce(server: TestServer) {
+  const graph = { url: `${server.url}/graphql` };
+  const targets = { filter: { not: { not: { search: 'berlin-' } } } };
+  const input = { targets, channels: 'DEVICE', validateOnly: false } as const;
+  const command = {
+    ...{ ...input, command: { plist: locked }, expectedCount: 1 },
+    ...{ push: false, force: false, priority: 0 },
+  };
+  const { enqueueCommand } = await dataOf(
+    ask(graph, adminToken, meant, { input: { ...command, idempotencyKey: 'lock' } }),
+  );
+  const again = await dataOf(ask(graph, adminToken, meant, { input: command }));
+  const { pushEnrollments } = await dataOf(
+    ask(graph, adminToken, push, { input: { ...input, idempotencyKey: 'push' } }),
+  );
+  return [enqueueCommand, again.enqueueCommand, pushEnrollments];
+}
+
 describe.each(databaseLanes())('search (%s)', (lane) => {
   let store: TestDatabase;
   let server: TestServer;
@@ -157,6 +180,11 @@ describe.each(databaseLanes())('search (%s)', (lane) => {
     expect(await find(server, 'berlin')).toEqual(['AA-1', 'BERLIN-4']);
     expect(await find(server, '%')).toEqual([]);
     expect(await wipe(server, 'berlin', null)).toBe(2);
+    expect(await askOnce(server)).toEqual([
+      expect.objectContaining({ queuedCount: 1, replayed: false }),
+      expect.objectContaining({ queuedCount: 1, replayed: true }),
+      expect.objectContaining({ targetCount: 1, replayed: false }),
+    ]);
   });
 
   it('finds what stands inside texts once it has, without another start', async () => {
@@ -171,6 +199,14 @@ describe.each(databaseLanes())('search (%s)', (lane) => {
         msg: 'search finds what stands inside texts from now on',
       }),
     );
+  });
+
+  it('takes what was asked for before for the same, and answers it once more', async () => {
+    expect(await askOnce(server)).toEqual([
+      expect.objectContaining({ queuedCount: 1, replayed: true }),
+      expect.objectContaining({ queuedCount: 1, replayed: true }),
+      expect.objectContaining({ targetCount: 1, replayed: true }),
+    ]);
   });
 
   it('takes every character as it is', async () => {

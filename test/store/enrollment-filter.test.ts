@@ -166,15 +166,8 @@ function otherMembersHold(
   device: Row | undefined,
   serialNumber: string | null,
 ) {
-  const {
-    search,
-    searchInside,
-    osVersion,
-    lastSeenBefore,
-    lastSeenAfter,
-    pendingCommands,
-    pushStates,
-  } = filter;
+  const { search, inside, osVersion, lastSeenBefore, lastSeenAfter, pendingCommands, pushStates } =
+    filter;
   const { enrolledBefore, enrolledAfter, certificateExpiresBefore } = filter;
   const version = (text: string) =>
     text.split('.').reduce((sum, part, place) => sum + Number(part) * 10_000 ** (2 - place), 0);
@@ -187,13 +180,15 @@ function otherMembersHold(
   const end = row.certificateEnd === null ? null : dayOf(row.certificateEnd);
   return (
     (search === undefined ||
+      inside ||
       [search, search.toUpperCase()].some(
         (text) => begins(row.id, text) || begins(serialNumber, text),
       ) ||
       begins(row.name?.toLowerCase() ?? null, search.toLowerCase())) &&
-    (searchInside === undefined ||
+    (search === undefined ||
+      !inside ||
       [row.id, serialNumber, row.name, device?.id].some((text) =>
-        text?.toLowerCase().includes(searchInside.toLowerCase()),
+        text?.toLowerCase().includes(search.toLowerCase()),
       )) &&
     (osVersion === undefined ||
       (os !== null &&
@@ -239,10 +234,31 @@ function filters(depth: number): fc.Arbitrary<EnrollmentFilter> {
     topics: someOf(...topics),
     models: fc.constantFrom(['MacBookPro'], ['iPad', 'MacBookPro'], ['iPhone'], []),
     awaitingConfiguration: fc.boolean(),
-    search: fc.constantFrom('a', 'A', 's', 'S1', 'ann', 'ANN', 'bo', 'nobody'),
-    searchInside: fc.constantFrom(
-      ...['nn', "N'S M", 'OB', '0%_A', '%_', '\\B', '\\%', '1', ':us', 'A:U', 'nobody', '\u0001'],
+    search: fc.constantFrom(
+      ...[
+        'a',
+        'A',
+        's',
+        'S1',
+        'ann',
+        'ANN',
+        'bo',
+        'nobody',
+        'nn',
+        "N'S M",
+        'OB',
+        '0%_A',
+        '%_',
+        '\\B',
+        '\\%',
+        '1',
+        ':us',
+        'A:U',
+        'nobody',
+        '\u0001',
+      ],
     ),
+    inside: fc.constant(true as const),
     osVersion: fc.record(
       { atLeast: fc.constantFrom('9', '9.4', '10.15.7'), below: fc.constantFrom('10', '15.0.1') },
       { requiredKeys: [] },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { jobGoesOn, saveJob } from '../../store/jobs/jobs.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
+import { readJobInput } from '../jobs/job-input.ts';
 import { demandWithin } from '../jobs/within.ts';
 import { moveJobInput } from './move-input.ts';
 import { movePage, movePageSize } from './move-page.ts';
@@ -20,7 +21,7 @@ const cursorShape = z.object({ after: z.string() }).nullable();
 
 /** Moves devices to another tenant, in pages, each in one transaction with the job's progress. */
 export async function runMoveJob(ctx: MdmContext, job: MoveJob): Promise<void> {
-  const input = moveJobInput.parse(job.input);
+  const input = readJobInput(moveJobInput, job.input);
   let after = cursorShape.parse(job.cursor)?.after ?? '0';
   let { done } = job;
   while (!job.signal.aborted) {

@@ -16,6 +16,7 @@ import {
 import { jobGoesOn, saveJob } from '../../store/jobs/jobs.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
+import { readJobInput } from '../jobs/job-input.ts';
 import { targetsJobInput } from '../jobs/job-targets.ts';
 import {
   commandRecord,
@@ -61,7 +62,7 @@ export function exportPagePlace(jobId: string, page: number) {
  * what changes meanwhile may be in it.
  */
 export async function runExportJob(ctx: MdmContext, job: ExportJob): Promise<void> {
-  const selection = targetsJobInput.parse(job.input);
+  const selection = readJobInput(targetsJobInput, job.input);
   let cursor: Cursor | null =
     job.cursor === null
       ? { step: 'pushCertificates', page: 0, after: '0', command: '0' }

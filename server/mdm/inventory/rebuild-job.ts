@@ -4,6 +4,7 @@ import { appendJobErrors, type NewJobError, saveJob } from '../../store/jobs/job
 import { withTransaction } from '../../store/transaction.ts';
 import { isUnavailable, sqlState } from '../../store/unavailable.ts';
 import type { MdmContext } from '../context.ts';
+import { readJobInput } from '../jobs/job-input.ts';
 import { targetsJobInput } from '../jobs/job-targets.ts';
 import type { Decoder } from './decoder.ts';
 import { KeepsAnswering, rebuildDevice } from './rebuild-device.ts';
@@ -28,7 +29,7 @@ export async function runRebuildJob(
   decoder: Decoder,
   job: RebuildJob,
 ): Promise<void> {
-  const selection = targetsJobInput.parse(job.input);
+  const selection = readJobInput(targetsJobInput, job.input);
   const { graph: pool, keyring } = ctx;
   const parts = { pool, keyring, decoder, handOver: { take: () => null } };
   let after = BigInt(cursorShape.parse(job.cursor)?.after ?? '0');

@@ -11,6 +11,7 @@ import { refusedIds } from '../../store/queue/judge-targets.ts';
 import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
+import { asGiven } from '../queue/targets-as-given.ts';
 
 /** Asks for a job over enrolments. */
 export interface TargetsJobInput {
@@ -84,7 +85,12 @@ export async function askForTargetsJob(
   const done = await boundedTransaction(ctx.graph, ['input', 'targets'], (client) =>
     once(
       client,
-      { viewer, mutation, key: validateOnly ? null : idempotencyKey, input: { targets } },
+      {
+        viewer,
+        mutation,
+        key: validateOnly ? null : idempotencyKey,
+        input: { targets: asGiven(targets) },
+      },
       async () => {
         const { count: targetCount, sample } = await count(client, targets, tenant);
         const unfit = 'ids' in targets ? await refusedIds(client, targets.ids, tenant) : [];

@@ -7,6 +7,7 @@ import { keepOutcomes, type PushOutcomeRow } from '../../store/push/outcomes.ts'
 import type { PushSelection } from '../../store/push/selection.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
+import { readJobInput } from '../jobs/job-input.ts';
 import { createJobPages } from './job-pages.ts';
 import { isFailure } from './outcome.ts';
 import type { PushContext } from './push-context.ts';
@@ -38,7 +39,7 @@ const cursorShape = z.object({ after: z.string() }).nullable();
  * out, or pushed to twice by two living processes.
  */
 export async function runPushJob(ctx: MdmContext & PushContext, job: PushJob): Promise<void> {
-  const selection: PushSelection = pushJobInput.parse(job.input);
+  const selection: PushSelection = readJobInput(pushJobInput, job.input);
   const traceId = currentTraceId() ?? null;
   // A mere push is served by one a moment ago. Work that is queued, or a new certificate, is not; and
   // the database's clock is finer than ours.

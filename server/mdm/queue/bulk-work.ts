@@ -12,6 +12,7 @@ import {
 } from '../../store/queue/selection.ts';
 import { withTransaction } from '../../store/transaction.ts';
 import type { MdmContext } from '../context.ts';
+import { readJobInput } from '../jobs/job-input.ts';
 import { jobTargets } from '../jobs/job-targets.ts';
 import { demandWithin } from '../jobs/within.ts';
 import { demandNoMoreThan } from './queue-control.ts';
@@ -98,7 +99,7 @@ interface RunningJob {
 
 /** Works in pages, each with the job's progress in one transaction. What is done is never done again. */
 export async function runQueueJob(ctx: MdmContext, job: RunningJob): Promise<void> {
-  const work: QueueWork = queueWork.parse(job.input);
+  const work: QueueWork = readJobInput(queueWork, job.input);
   let from = cursorShape.parse(job.cursor)?.from ?? '0';
   let before = job.done;
   while (!job.signal.aborted) {

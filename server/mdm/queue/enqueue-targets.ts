@@ -5,6 +5,7 @@ import { type TenantId, type Viewer, defaultTenant } from '../../model/viewer.ts
 import { type RefusedId, refusedIds, tenantsOfTargets } from '../../store/queue/judge-targets.ts';
 import { canonicalJson } from '../idempotency.ts';
 import type { RefusedTarget } from './enqueue-types.ts';
+import { asGiven } from './targets-as-given.ts';
 
 /**
  * The tenant that a command belongs to.
@@ -67,7 +68,7 @@ export function demandOneTarget(targets: Targets, refused: readonly RefusedTarge
 
 /** Targets as JSON that is equal for equal ones, however they were written. */
 export function canonicalTargets(targets: Targets): unknown {
-  return 'ids' in targets ? inOrder(targets) : JSON.parse(canonicalJson(targets));
+  return 'ids' in targets ? inOrder(targets) : JSON.parse(canonicalJson(asGiven(targets)));
 }
 
 /** Ids in order, and none twice; other targets as they are. */

@@ -34,6 +34,7 @@ import {
   refusalCodes,
   type RefusedTarget,
 } from './enqueue-types.ts';
+import { asGiven } from './targets-as-given.ts';
 
 /** So many are pushed to without a job: nobody wants to follow or cancel that. */
 const fewTargets = 500;
@@ -88,7 +89,7 @@ export async function enqueueCommand(
         mutation: origin.mutation,
         key: input.idempotencyKey,
         input: {
-          targets: input.targets,
+          targets: asGiven(input.targets),
           plist: ctx.keyring.fingerprint(input.plist).toString('hex'),
           expectedCount: input.expectedCount,
           timing: input.timing,
@@ -195,7 +196,7 @@ async function store(
 ): Promise<EnqueueAnswer> {
   const targets = inOrder(input.targets);
   const tenantId = await tenantFor(client, viewer, targets);
-  const targetsSha256 = inputHash(targets);
+  const targetsSha256 = inputHash(asGiven(targets));
   const answer = {
     commandUuid: command.uuid,
     requestType: command.requestType,

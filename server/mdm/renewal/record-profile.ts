@@ -11,6 +11,7 @@ import { withTransaction } from '../../store/transaction.ts';
 import type { EnrollContext } from '../enroll/enroll-context.ts';
 import { suppliedProfilePlace } from './renewal-profile.ts';
 import { once } from '../idempotency.ts';
+import { asGiven } from '../queue/targets-as-given.ts';
 import { readSuppliedProfile } from './supplied-profile.ts';
 
 export interface RecordProfileInput {
@@ -66,7 +67,7 @@ export async function recordEnrollmentProfile(
         viewer,
         mutation: 'recordEnrollmentProfile',
         key: validateOnly ? null : input.idempotencyKey,
-        input: { targets, profile: sha256.toString('hex') },
+        input: { targets: asGiven(targets), profile: sha256.toString('hex') },
       },
       async () => {
         const { actor, tenant } = viewer;

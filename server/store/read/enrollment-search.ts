@@ -27,13 +27,13 @@ function markOf(tenant: string): string {
 }
 
 /** Whether a filter searches texts, and nothing can hold for what it does not find by them. */
-export function searches({ search, searchInside, and }: EnrollmentFilter): boolean {
-  return search !== undefined || searchInside !== undefined || (and?.some(searches) ?? false);
+export function searches({ search, and }: EnrollmentFilter): boolean {
+  return search !== undefined || (and?.some(searches) ?? false);
 }
 
 /** Whether nothing can hold for what the index of texts does not find. */
-export function searchesInside({ searchInside, and }: EnrollmentFilter): boolean {
-  return searchInside !== undefined || (and?.some(searchesInside) ?? false);
+export function searchesInside({ search, inside, and }: EnrollmentFilter): boolean {
+  return (search !== undefined && inside === true) || (and?.some(searchesInside) ?? false);
 }
 
 /**
@@ -41,14 +41,16 @@ export function searchesInside({ searchInside, and }: EnrollmentFilter): boolean
  * @param owner  SQL of the tenant that it is about, where it is about one
  */
 export function searchConditions(
-  { search, searchInside }: EnrollmentFilter,
+  { search, inside }: EnrollmentFilter,
   { channels, owner }: { readonly channels: Channels; readonly owner: string | null },
   ofDevice: OfDevice,
   param: Param,
 ): string[] {
+  if (search === undefined) return [];
   return [
-    ...(search === undefined ? [] : [`(${begun(search, ofDevice, param)})`]),
-    ...(searchInside === undefined ? [] : [`(${inside(searchInside, channels, owner, param)})`]),
+    inside === true
+      ? `(${anywhere(search, channels, owner, param)})`
+      : `(${begun(search, ofDevice, param)})`,
   ];
 }
 
@@ -74,7 +76,7 @@ function begins(column: string, prefix: string, param: Param): string {
   return `(${from} and ${column} < ${param(`${prefix}\u{10ffff}`, 'text')})`;
 }
 
-function inside(text: string, channels: Channels, owner: string | null, param: Param): string {
+function anywhere(text: string, channels: Channels, owner: string | null, param: Param): string {
   if (text.includes(between)) return 'false';
   const pattern = param(`%${smallLetters(text).replaceAll(/[\\%_]/g, '\\$&')}%`, 'text');
   const found = (of: string) => {
