@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MoveEnrollmentsInput } from '../../generated/gql/graphql.ts';
 import { buildCommand } from '../../server/protocol/messages/command.ts';
 import { type EnrollServer, rsaKey, startEnrollServer } from '../enrollment/enroll-server.ts';
 import { bySse } from '../graph/subscribe.ts';
@@ -206,7 +207,7 @@ describe('an enrolment', () => {
     const token = await server.token({ tenant: from });
     const { device } = await server.enrolBy(await server.invite({}, token), { key: rsaKey() });
     const targets = { filter: { serialNumbers: [device.facts.serialNumber] } };
-    const bulk = async (more: { validateOnly?: boolean; expectedCount?: number }) =>
+    const bulk = async (more: Partial<MoveEnrollmentsInput>) =>
       (
         await server.ask(moveEnrollments, {
           input: { targets, toTenantId: String(to), validateOnly: false, ...more },
@@ -216,8 +217,15 @@ describe('an enrolment', () => {
     expect(await bulk({ expectedCount: -1 })).toMatchObject({ code: 'NEGATIVE' });
     expect(await bulk({ validateOnly: true })).toMatchObject({ movedCount: 1, validateOnly: true });
     expect(await seen(device.enrollmentId, token)).not.toBeNull();
-    expect(await bulk({ expectedCount: 0 })).toMatchObject({ code: 'MORE_THAN_EXPECTED' });
-    expect(await bulk({ expectedCount: 1 })).toMatchObject({ movedCount: 1 });
+    expect(await bulk({ expectedCount: 0 })).toMatchObject({ code: 'TARGETS_CHANGED' });
+    const once = { expectedCount: 1, idempotencyKey: 'move it once' };
+    expect(await bulk(once)).toMatchObject({ movedCount: 1, replayed: false });
+    // As the version stored it that knew of no jobs.
+    await server.store.database.graph.query(
+      `update idempotent_request set answer = answer - 'jobId' where idempotency_key = $1`,
+      [once.idempotencyKey],
+    );
+    expect(await bulk(once)).toMatchObject({ movedCount: 1, replayed: true });
     expect(await move([device.enrollmentId], from, {}, token)).toMatchObject({
       code: 'ALL_TENANTS_NEEDED',
     });

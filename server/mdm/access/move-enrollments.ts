@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
-import { ConflictError, NotFoundError, ValidationError } from '../../model/errors.ts';
+import { NotFoundError, ValidationError } from '../../model/errors.ts';
 import type { Targets } from '../../model/targets.ts';
 import { currentTraceId } from '../../model/trace.ts';
 import type { TenantId, Viewer } from '../../model/viewer.ts';
@@ -13,6 +13,7 @@ import { boundedTransaction } from '../../store/too-expensive.ts';
 import type { MdmContext } from '../context.ts';
 import { once } from '../idempotency.ts';
 import { canonicalTargets } from '../queue/enqueue-targets.ts';
+import { demandNoMoreThan, demandWholly } from '../queue/queue-control.ts';
 import { type MoveJobInput, moveJobKind } from './move-input.ts';
 import { movePage, movePageSize } from './move-page.ts';
 import { demandAllTenants, unknownTenant } from './tenants.ts';
@@ -44,7 +45,8 @@ const stored = z.object({
   movedCount: z.number(),
   sample: z.array(z.string()),
   endedCount: z.number(),
-  jobId: z.string().nullable(),
+  /** Answers of the version before have none. */
+  jobId: z.string().nullable().default(null),
   cursor: z.string(),
 });
 
@@ -104,7 +106,7 @@ async function move(
   const meant = { sample: [...sample], endedCount: 0, jobId: null, movedCount: count };
   if (validateOnly) return meant;
   if (count === 0) await demandDevice(client, targets);
-  demandNoMoreDevices(expectedCount, count);
+  demandNoMoreThan(expectedCount, count);
   const work: MoveJobInput = { targets, to, expectedCount, actor: viewer.actor };
   const outcome =
     count > movePageSize
@@ -123,10 +125,11 @@ async function moveAtOnce(
   client: PoolClient,
   work: MoveJobInput,
 ): Promise<Pick<Outcome, 'movedCount' | 'endedCount'>> {
-  const bounds = { after: '0', limit: movePageSize };
+  const bounds = { after: '0', limit: movePageSize + 1 };
   const { count, endedCount } = await movePage(client, work, bounds, ctx.clock.now());
   // Others may have come to be meant since they were counted.
-  demandNoMoreDevices(work.expectedCount, count);
+  demandNoMoreThan(work.expectedCount, count);
+  demandWholly(movePageSize, count);
   return { movedCount: count, endedCount };
 }
 
@@ -146,15 +149,6 @@ async function beginJob(
     createdBy: actor,
   });
   return id;
-}
-
-function demandNoMoreDevices(expected: number | null, count: number): void {
-  if (expected === null || count <= expected) return;
-  throw new ConflictError(
-    'MORE_THAN_EXPECTED',
-    `${count} devices would be moved, more than the ${expected} expected.`,
-    ['input', 'expectedCount'],
-  );
 }
 
 async function demandDevice(client: PoolClient, targets: Targets): Promise<void> {

@@ -6,6 +6,7 @@ import type { TenantId } from '../../model/viewer.ts';
 import { insertJob, jobGoesOn, saveJob } from '../../store/jobs/jobs.ts';
 import {
   endSelected,
+  type PageBounds,
   type QueueSelection,
   reorderSelected,
   type SelectedPage,
@@ -15,7 +16,7 @@ import type { MdmContext } from '../context.ts';
 import { readJobInput } from '../jobs/job-input.ts';
 import { jobTargets } from '../jobs/job-targets.ts';
 import { demandWithin } from '../jobs/within.ts';
-import { demandNoMoreThan } from './queue-control.ts';
+import { demandNoMoreThan, demandWholly } from './queue-control.ts';
 
 /** Entries that are done in one transaction: each that leaves has an event, and a stream must not stand still. */
 const pageSize = 1_000;
@@ -71,8 +72,9 @@ export async function doOrBegin(
   job: { readonly kind: QueueJobKind; readonly tenantId: TenantId | null; readonly count: number },
 ): Promise<WorkBegun> {
   if (job.count <= pageSize) {
-    const { count } = await doPage(ctx, client, work, '0');
+    const { count } = await doPage(ctx, client, work, { from: '0', limit: pageSize + 1 });
     demandNoMoreThan(work.expectedCount, count);
+    demandWholly(pageSize, count);
     return { count, jobId: null };
   }
   const jobId = randomUUID();
@@ -105,7 +107,7 @@ export async function runQueueJob(ctx: MdmContext, job: RunningJob): Promise<voi
   while (!job.signal.aborted) {
     const page = await withTransaction(ctx.graph, async (client) => {
       if (!(await jobGoesOn(client, job.id, job.holder))) return null;
-      const done = await doPage(ctx, client, work, from);
+      const done = await doPage(ctx, client, work, { from, limit: pageSize });
       demandWithin(work.expectedCount, before + done.count);
       const cursor = { from: done.last ?? from };
       await saveJob(client, job.id, job.holder, { cursor, done: done.count });
@@ -122,9 +124,8 @@ function doPage(
   ctx: MdmContext,
   client: PoolClient,
   { selection, what, actor }: QueueWork,
-  from: string,
+  bounds: PageBounds,
 ): Promise<SelectedPage> {
-  const bounds = { from, limit: pageSize };
   if ('priority' in what) return reorderSelected(client, selection, bounds, -what.priority);
   const traceId = currentTraceId() ?? null;
   return endSelected(client, selection, bounds, {

@@ -35,3 +35,16 @@ export function demandNoMoreThan(expected: number | null, count: number): void {
     ['input', 'expectedCount'],
   );
 }
+
+/**
+ * Demands that work at once has done all: it looks for one more than it may do.
+ * @throws {ConflictError} so many have come to be meant since they were counted that it would be a job
+ */
+export function demandWholly(most: number, count: number): void {
+  if (count <= most) return;
+  throw new ConflictError(
+    'TARGETS_CHANGED',
+    `Meanwhile more than ${most} have come to be meant, and nothing was done. Ask again: a job does so many.`,
+    ['input', 'targets'],
+  );
+}
