@@ -68,11 +68,14 @@ export async function addSearchIndex(pool: Pool): Promise<boolean> {
 async function buildSearchIndex(pool: Pool): Promise<boolean> {
   const schema = await extensionSchema(pool);
   if (schema === null) return false;
+  // Also who only stands in line, whose lease may be over by now: it would drop what is built meanwhile.
   const { rows } = await pool.query(
-    `select from pg_stat_progress_create_index
-     where datname = current_database() and relid = 'enrollment'::regclass`,
+    `select from pg_stat_activity
+     where datname = current_database() and pid <> pg_backend_pid() and state = 'active'
+       and query ~ $1`,
+    [`index concurrently (if exists )?${searchIndex}`],
   );
-  if (rows.length > 0) return false;
+  if (rows.length > 0 || (await searchesInside(pool))) return false;
   await pool.query(`drop index concurrently if exists ${searchIndex}`);
   // Without a list of pending entries, which every search would have to read as well, and some device's
   // check-in to sort in.

@@ -187,8 +187,27 @@ describe.each(databaseLanes())('search (%s)', (lane) => {
     ]);
   });
 
+  it('is not built by two: neither drops what the other makes', async () => {
+    const { graph } = store.database;
+    await graph.query(`create index ${searchIndex} on enrollment (device_name)`);
+    await graph.query('update pg_index set indisvalid = false where indexrelid = $1::regclass', [
+      searchIndex,
+    ]);
+    await graph.query('create extension pg_trgm');
+    // What is left of an earlier attempt goes when nobody reads any more; until then somebody waits.
+    const reader = await graph.connect();
+    await reader.query('begin; select from enrollment');
+    const dropped = graph.query(`drop index concurrently if exists ${searchIndex}`);
+    const waiting = `select from pg_stat_activity where wait_event_type = 'Lock' and query like 'drop index%'`;
+    while ((await graph.query(waiting)).rows.length === 0);
+    await look();
+    await reader.query('commit');
+    reader.release();
+    await dropped;
+    expect(await find(server, 'berlin')).toEqual(['AA-1', 'BERLIN-4']);
+  });
+
   it('finds what stands inside texts once it has, without another start', async () => {
-    await store.database.graph.query('create extension pg_trgm');
     expect(await find(server, 'berlin')).toEqual(['AA-1', 'BERLIN-4']);
     await look();
     expect(await find(server, 'berlin')).toEqual(['AA-1', 'AA-2', 'BERLIN-4', 'ELSEWHERE']);

@@ -163,11 +163,14 @@ export async function countTargets(
     ),
     ['targets'],
   );
-  return countsOf(rows, async (key) => {
-    const progress = (await commandProgress(db, viewer, [key])).get(key);
-    if (progress === undefined) return 0;
-    return (states ?? targetStates).reduce((sum, state) => sum + progress[tallyOf[state]], 0);
+  return countsOf(rows, async (keys) => {
+    const progress = await commandProgress(db, viewer, keys);
+    return new Map([...progress].map(([key, counts]) => [key, sumOf(counts, states)]));
   });
+}
+
+function sumOf(progress: CommandProgress, states: readonly TargetState[] | null): number {
+  return (states ?? targetStates).reduce((sum, state) => sum + progress[tallyOf[state]], 0);
 }
 
 const tallyOf = {

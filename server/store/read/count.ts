@@ -36,14 +36,37 @@ export async function guessOf(
   return plan.rows[0]?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? 0;
 }
 
-/** The counts of many parents, by their keys. */
+/**
+ * The counts of many parents, by their keys.
+ * @param guess  how many those have of which there are more than are counted
+ */
 export async function countsOf(
   rows: readonly { readonly key: string; readonly count: number }[],
-  guess: (key: bigint) => Promise<number>,
+  guess: (keys: readonly bigint[]) => Promise<ReadonlyMap<bigint, number>>,
 ): Promise<ReadonlyMap<bigint, Count>> {
+  const beyond = rows.filter(({ count }) => count > countLimit).map(({ key }) => BigInt(key));
+  const guesses = beyond.length === 0 ? new Map<bigint, number>() : await guess(beyond);
   const counts = new Map<bigint, Count>();
   for (const { key, count } of rows) {
-    counts.set(BigInt(key), await countOf(count, () => guess(BigInt(key))));
+    const guessed = guesses.get(BigInt(key)) ?? 0;
+    counts.set(BigInt(key), await countOf(count, async () => guessed));
   }
   return counts;
+}
+
+/**
+ * How many rows the planner thinks each of many parents has. One statement for each, and meant for few.
+ * @param query  of one parent
+ */
+export async function guessEach(
+  db: Queryable,
+  keys: readonly bigint[],
+  query: (key: bigint) => { readonly text: string; readonly values: readonly unknown[] },
+): Promise<ReadonlyMap<bigint, number>> {
+  const guesses = new Map<bigint, number>();
+  for (const key of keys) {
+    const { text, values } = query(key);
+    guesses.set(key, await guessOf(db, text, values));
+  }
+  return guesses;
 }

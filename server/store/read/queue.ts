@@ -1,5 +1,6 @@
 import type { Viewer } from '../../model/viewer.ts';
-import { type Count, countedSql, countsOf, guessOf } from './count.ts';
+import { inTime } from '../too-expensive.ts';
+import { type Count, countedSql, countsOf, guessEach } from './count.ts';
 import {
   type Page,
   type Queryable,
@@ -111,10 +112,15 @@ export async function countQueues(
   const inState = state === null ? 'true' : (queueIn(state) ?? 'false');
   const entries = (key: string) =>
     `select from queue_entry q where q.enrollment_key = ${key} and ${inState}`;
-  const { rows } = await db.query<{ key: string; count: number }>(
-    `select e.key, ${countedSql(entries('e.key'))} as count
-     from enrollment e where e.key = any($1::bigint[]) and ${visibleTo(viewer, 'e', statement)}`,
-    statement.values,
+  const { rows } = await inTime(
+    db.query<{ key: string; count: number }>(
+      `select e.key, ${countedSql(entries('e.key'))} as count
+       from enrollment e where e.key = any($1::bigint[]) and ${visibleTo(viewer, 'e', statement)}`,
+      statement.values,
+    ),
+    ['queue'],
   );
-  return countsOf(rows, (key) => guessOf(db, entries('$1'), [String(key)]));
+  return countsOf(rows, (keys) =>
+    guessEach(db, keys, (key) => ({ text: entries('$1'), values: [String(key)] })),
+  );
 }

@@ -1,6 +1,6 @@
 import type { Viewer } from '../../model/viewer.ts';
 import { inTime } from '../too-expensive.ts';
-import { type Count, countedSql, countsOf, guessOf } from './count.ts';
+import { type Count, countedSql, countsOf, guessEach } from './count.ts';
 import {
   type Page,
   type Params,
@@ -150,21 +150,25 @@ async function countFor(
   keys: readonly bigint[],
   states: readonly TargetState[] | null,
 ): Promise<ReadonlyMap<bigint, Count>> {
-  const statement = params([keys.map(String)]);
   const wanted = conditionOf(states);
-  const results = `select from command_result r where r.${parent} = parent.key and ${wanted}
-    and ${ownedBy(viewer, 'enrollment', 'r.enrollment_key', statement)}
-    and ${ownedBy(viewer, 'command', 'r.command_key', statement)}`;
+  const results = (key: string, statement: Params) =>
+    `select from command_result r where r.${parent} = ${key} and ${wanted}
+      and ${ownedBy(viewer, 'enrollment', 'r.enrollment_key', statement)}
+      and ${ownedBy(viewer, 'command', 'r.command_key', statement)}`;
+  const statement = params([keys.map(String)]);
   const { rows } = await inTime(
     db.query<{ key: string; count: number }>(
-      `select parent.key, ${countedSql(results)} as count
+      `select parent.key, ${countedSql(results('parent.key', statement))} as count
        from unnest($1::bigint[]) as parent (key)`,
       statement.values,
     ),
     ['results'],
   );
-  return countsOf(rows, (key) =>
-    guessOf(db, `select from command_result r where r.${parent} = $1 and ${wanted}`, [String(key)]),
+  return countsOf(rows, (many) =>
+    guessEach(db, many, (key) => {
+      const one = params([String(key)]);
+      return { text: results('$1', one), values: one.values };
+    }),
   );
 }
 
