@@ -6,12 +6,13 @@ import { withTraceId, newTraceId } from '../model/trace.ts';
 import {
   type ClaimedJob,
   claimJob,
+  countStall,
   JobFailed,
   JobTakenOver,
   keepJobs,
   leaveJob,
 } from '../store/jobs/jobs.ts';
-import { mayPass } from '../store/unavailable.ts';
+import { mayPass, tookTooLong } from '../store/unavailable.ts';
 
 /** A job while it runs here. */
 export interface RunningJob extends ClaimedJob {
@@ -36,6 +37,9 @@ const leaseSeconds = 20;
 const lookEveryMs = 2_000;
 const heartbeatMs = 5_000;
 const mostAtOnce = 8;
+
+/** So often in a row a job may take too long without getting any further. */
+const mostStalls = 10;
 
 /**
  * Runs jobs of the kinds given, each in one process at a time. When a process dies its lease ends, and
@@ -131,15 +135,24 @@ export function startJobs(
       if (error instanceof JobTakenOver) return log.warn({ job: id, kind }, error.message);
       if (error instanceof JobFailed) log.warn({ job: id, kind, code: error.code }, error.message);
       else log.error({ err: error, job: id, kind }, 'job failed');
-      // What was only bad luck (the database is away, a time-out, a deadlock) is left to the lease: it
-      // ends by itself, and the job goes on from its cursor.
-      if (!mayPass(error)) {
-        await leaveJob(pool, id, holder, 'FAILED', whyOf(error)).catch((failure: unknown) =>
-          log.error({ err: failure, job: id }, 'the end of a job could not be stored'),
-        );
-      }
+      await endOf(error, id, holder).catch((failure: unknown) =>
+        log.error({ err: failure, job: id }, 'the end of a job could not be stored'),
+      );
     }
     committed();
+  }
+
+  /**
+   * What was only bad luck (the database is away, a time-out, a deadlock) is left to the lease: it ends by
+   * itself, and the job goes on from its cursor. Time-outs without end are the job's own, and each try may
+   * have kept others waiting.
+   */
+  async function endOf(error: unknown, id: string, holder: string): Promise<void> {
+    if (!mayPass(error)) return leaveJob(pool, id, holder, 'FAILED', whyOf(error));
+    if (!tookTooLong(error)) return;
+    if ((await countStall(pool, id, holder)) >= mostStalls) {
+      await leaveJob(pool, id, holder, 'FAILED', stalled);
+    }
   }
 
   return {
@@ -154,6 +167,13 @@ export function startJobs(
     },
   };
 }
+
+const stalled = {
+  code: 'STALLED',
+  message:
+    `The database broke it off ${mostStalls} times for taking too long, and it got no further: what it had ` +
+    'done stays done. Ask again for what is left, for less at a time or when the database has less to do.',
+};
 
 /** What is shown of an error that ended a job: nothing of one that nobody has foreseen. */
 function whyOf(error: unknown): { readonly message: string; readonly code?: string } {

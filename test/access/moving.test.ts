@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MoveEnrollmentsInput } from '../../generated/gql/graphql.ts';
 import { ask, dataOf } from '../graph/ask.ts';
 import { answered, projected } from '../inventory/answering.ts';
-import { hold, waitsForRows } from '../harness/held.ts';
+import { hold, stopWaiting, waitsForRows } from '../harness/held.ts';
 import { adminToken, startServer, type TestServer } from '../harness/server.ts';
 import { pause, resume } from '../migration/documents.ts';
 import { ended, graphOf, standing } from '../migration/stage.ts';
@@ -186,6 +186,55 @@ describe('devices that are moved by a job', () => {
       { ...here, count: 700 },
       { ...moved(), count: 500 },
     ]);
+  });
+
+  it('move in smaller pages once one takes too long', async () => {
+    await aFleet('HEAVY');
+    const held = await holdBack('HEAVY', 400);
+    const targets = { filter: { models: ['HEAVY'] } };
+    const job = await moving({ targets, expectedCount: size });
+    const like = '%from enrollment e%for update';
+    const last = await stopWaiting(pool(), like, null);
+    const count = async () =>
+      (
+        await sql(
+          `select count(*)::int as moved from enrollment where model = 'HEAVY' and tenant_id = $1`,
+          [there],
+        )
+      )[0]?.['moved'];
+    while ((await count()) < 250);
+    // The next would be of 275.
+    await stopWaiting(pool(), like, last);
+    while ((await count()) < 250 + 138);
+    await held.release();
+    expect(await ended(server, job)).toMatchObject({ state: 'SUCCEEDED', done: size });
+    expect(await whereabouts('HEAVY')).toEqual([{ ...moved(), count: size }]);
+  });
+
+  it('are left where they are when the job takes too long again and again', async () => {
+    await aFleet('STALLED');
+    const held = await holdBack('STALLED', 1);
+    const job = await moving({ targets: { filter: { models: ['STALLED'] } }, expectedCount: size });
+    const like = '%from enrollment e%for update';
+    const stalls = async () =>
+      (await sql('select stalls from job where id = $1', [job.jobId]))[0]?.['stalls'];
+    let last: string | null = null;
+    for (let times = 1; times <= 10; times += 1) {
+      // Down to a single device, and once more.
+      for (let half = 0; half <= 9; half += 1) last = await stopWaiting(pool(), like, last);
+      while ((await stalls()) < times);
+      expect(await standing(server, job.jobId, job.cursor)).toMatchObject(
+        times < 10 ? { state: 'RUNNING', errors: [] } : {},
+      );
+      await sql('update job set lease_until = now() where id = $1', [job.jobId]);
+      await move({ targets: { ids: ['STALLED-1'] }, validateOnly: true });
+    }
+    expect(await ended(server, job)).toMatchObject({
+      ...{ state: 'FAILED', done: 0 },
+      errors: [{ code: 'STALLED' }],
+    });
+    await held.release();
+    expect(await whereabouts('STALLED')).toEqual([{ ...here, count: size }]);
   });
 
   it('are never more than expected, though others come to be meant while it works', async () => {

@@ -42,3 +42,21 @@ export async function waitsForRows(pool: Pool, like: string): Promise<void> {
     if (rows.length > 0) return;
   }
 }
+
+/**
+ * Waits until a statement with such a text waits for somebody's rows, and breaks it off as its time-out
+ * would, with the same SQLSTATE.
+ * @param last  what the call before has answered: that statement is not taken for another
+ */
+export async function stopWaiting(pool: Pool, like: string, last: string | null): Promise<string> {
+  for (;;) {
+    const { rows } = await pool.query<{ begun: string }>(
+      `select query_start::text as begun, pg_cancel_backend(pid) from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock' and query like $1
+         and ($2::timestamptz is null or query_start > $2)`,
+      [like, last],
+    );
+    const begun = rows[0]?.begun;
+    if (begun !== undefined) return begun;
+  }
+}

@@ -182,7 +182,7 @@ export async function saveJob(
     text: `
 with saved as (
   update job set cursor = coalesce($3, cursor), done = done + $4, failed = failed + $5,
-    total = coalesce($6, total)
+    total = coalesce($6, total), stalls = 0
   where id = $1 and holder = $2 and state in ('RUNNING', 'PAUSED', 'CANCELLED')
   returning *
 ), told as (
@@ -227,6 +227,21 @@ insert into event (type, tenant_id, job_id, data)
 select 'JobProgressed', coalesce(tenant_id, ${noTenant}), id, ${told} from left_job`,
     values: [id, holder, state, why?.message ?? null, why?.code ?? null],
   });
+}
+
+/**
+ * Counts that a job was broken off for taking too long. It stays with its holder until the lease ends.
+ * @returns how often in a row, without getting any further; 0 when it does not run here any more
+ */
+export async function countStall(pool: Pool, id: string, holder: string): Promise<number> {
+  const result = await pool.query<{ stalls: number }>({
+    name: 'count-stall',
+    text: `
+update job set stalls = stalls + 1
+where id = $1 and holder = $2 and state = 'RUNNING' returning stalls`,
+    values: [id, holder],
+  });
+  return result.rows[0]?.stalls ?? 0;
 }
 
 /**
