@@ -170,13 +170,54 @@ describe.each(databaseLanes())('projections on %s', (lane) => {
     ]);
     const ids = await happened(1n, 2n, 1n, 17n, 2n);
     await numberAll(pool);
-    await waited(worker, 8);
+    await waited(worker, 60);
     // The lane of the others goes on.
     expect(await derivedBy(pool, 'a')).toEqual([ids[1], ids[4]]);
     await held.release();
     await caughtUp(pool, worker);
     expect((await derivedBy(pool, 'a')).sort(byNumber)).toEqual(ids);
     await nothingFailed(worker);
+  });
+
+  it('pass over an event that takes too long by itself again and again', async () => {
+    await pool.query('create table if not exists guarded (key bigint primary key)');
+    await pool.query('insert into guarded values (1) on conflict do nothing');
+    const held = await hold(pool, 'select 1 from guarded where key = 1 for update');
+    const worker = await start([
+      'a',
+      undefined,
+      {
+        first: async (client, events) => {
+          await client.query(`set local statement_timeout = '50ms'`);
+          await client.query('update guarded set key = key where key = any ($1::bigint[])', [
+            events.map(({ enrollmentKey }) => enrollmentKey),
+          ]);
+        },
+      },
+    ]);
+    const ids = await happened(1n, 17n, 2n);
+    const { metrics, clock } = worker;
+    let others = 0;
+    while (metrics.value('graphmdm_projection_failures_total') === 0) {
+      if (metrics.value('graphmdm_projection_held_total') >= others) {
+        // Others of the same projection are taken meanwhile.
+        await happened(2n);
+        others += 1;
+      }
+      await numberAll(pool);
+      clock.advance(1_000);
+    }
+    expect(others).toBeGreaterThanOrEqual(49);
+    await caughtUp(pool, worker);
+    // What waited behind it in its lane goes on, and events can be deleted.
+    const derived = await derivedBy(pool, 'a');
+    expect(derived).toHaveLength(others + 2);
+    expect(derived).toContain(ids[1]);
+    expect((await pool.query('select event_id, reason from projection_failure')).rows).toEqual([
+      { event_id: String(ids[0]), reason: expect.stringContaining('57014') },
+    ]);
+    expect(worker.metrics.value('graphmdm_projection_failures_total')).toBe(1);
+    await held.release();
   });
 
   it.each<[string, string]>([

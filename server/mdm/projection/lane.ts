@@ -20,6 +20,10 @@ export interface Failing {
   readonly tries: number;
   /** How often it had to wait for the database since. */
   readonly waits: number;
+  /** How often others were taken before it was late once more. */
+  readonly late: number;
+  /** How many others had been taken when it failed last. */
+  readonly taken: number;
   readonly notBefore: number;
 }
 

@@ -18,6 +18,11 @@ const stretch = 10_000n;
 const spacingMs = 20;
 /** How often an event is tried that fails for a reason of its own; the waits between grow to 8 s. */
 const mostTries = 5;
+/**
+ * How often an event may take too long by itself while others do not: with the waits between more than 20
+ * minutes. A lane that waited for ever would keep all events from ever being deleted.
+ */
+const mostLate = 50;
 /** The longest wait for a database that is away or has too much to do, in milliseconds. */
 const longestWait = 32_000;
 
@@ -71,6 +76,8 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
   let working = 0;
   let saveWanted = false;
   let stopped = false;
+  /** How many events were derived and stored. */
+  let taken = 0;
   /** How often in a row the database made all of it wait, and when it may be asked again. */
   let resting = { times: 0, until: 0 };
 
@@ -154,6 +161,7 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
     try {
       const write = await projection.derive(events);
       await store(waiting, upTo, write);
+      taken += events.length;
       options.derived({ projection: name }, events.length);
     } catch (error) {
       if (mayPass(error) && !tookTooLong(error)) throw error;
@@ -190,25 +198,27 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
     upTo: bigint,
     error: unknown,
   ): Promise<void> {
-    const before = lane.failing?.seq === event.seq ? lane.failing : { tries: 0, waits: 0 };
+    const before =
+      lane.failing?.seq === event.seq ? lane.failing : { tries: 0, waits: 0, late: 0, taken };
     const { seq } = event;
     const now = clock.now().getTime();
-    if (tookTooLong(error)) {
-      // Perhaps it is heavy, more likely others are: however often, that says nothing against it.
-      const waits = before.waits + 1;
-      lane.failing = { seq, tries: before.tries, waits, notBefore: now + waitAfter(waits) };
-      options.held({ projection: name });
+    const lateNow = tookTooLong(error);
+    // Perhaps it is heavy, more likely the database is busy: only if others are taken meanwhile that says
+    // something against it.
+    const late = before.late + (lateNow && taken > before.taken ? 1 : 0);
+    const tries = before.tries + (lateNow ? 0 : 1);
+    const waits = before.waits + (lateNow ? 1 : 0);
+    const about = { err: error, seq, type: event.type, lane: lane.lane, tries, waits };
+    if (tries < mostTries && late < mostLate) {
+      const notBefore = now + waitAfter(lateNow ? waits : tries);
+      lane.failing = { seq, tries, waits, late, taken, notBefore };
+      if (lateNow) options.held({ projection: name });
       log.warn(
-        { err: error, seq, type: event.type, lane: lane.lane, waits },
-        'an event takes too long to project; its lane waits',
+        about,
+        lateNow
+          ? 'an event takes too long to project; its lane waits'
+          : 'an event could not be projected; trying again',
       );
-      return;
-    }
-    const tries = before.tries + 1;
-    const about = { err: error, seq, type: event.type, lane: lane.lane, tries };
-    if (tries < mostTries) {
-      lane.failing = { seq, tries, waits: before.waits, notBefore: now + waitAfter(tries) };
-      log.warn(about, 'an event could not be projected; trying again');
       return;
     }
     await store([{ lane, events: [event] }], upTo, async (client) => {
@@ -300,6 +310,8 @@ function inOrder(waiting: readonly Waiting[]): NumberedEvent[] {
 /** What may be kept and shown: a statement's own message can hold values. */
 function reasonOf(error: unknown): string {
   const state = sqlState(error);
+  if (tookTooLong(error))
+    return `PostgreSQL broke it off each time for taking too long (${state}).`;
   if (state !== null) return `PostgreSQL refused what was derived (${state}).`;
   return error instanceof Error
     ? `${error.name}: ${error.message}`.slice(0, 500)
