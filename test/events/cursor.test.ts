@@ -41,7 +41,7 @@ describe('a cursor', () => {
   ])('is refused as %s: %s', (code, cursor) => {
     const oldest = code === 'CURSOR_INVALID' ? null : earliestCursor(stream);
     expect(() => startPosition(cursor, stream)).toThrow(
-      expect.objectContaining({ code, oldest, path: ['after'] }),
+      expect.objectContaining({ code, oldest, argumentPath: ['after'] }),
     );
   });
 });

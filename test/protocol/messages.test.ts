@@ -343,7 +343,7 @@ describe('commands', () => {
 
   it('say where in the input they stood', () => {
     expect(() => readCommand(Buffer.from(''), ['input', 'plist'])).toThrow(
-      expect.objectContaining({ path: ['input', 'plist'] }),
+      expect.objectContaining({ argumentPath: ['input', 'plist'] }),
     );
   });
 });
