@@ -11,10 +11,11 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/harness/global-setup.ts'],
     pool: 'forks',
-    // Two processes run all files one after another: the modules keep no state that a test could meet, and
+    // A few processes run all files one after another: the modules keep no state that a test could meet, and
     // loading the server anew for each file took a third of the run's processor time.
     isolate: false,
-    maxWorkers: 2,
+    // More than the cores: tests wait for PostgreSQL, for processes and for one another's locks.
+    maxWorkers: 4,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Tests never touch what these name, nor do the servers that they start.

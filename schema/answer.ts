@@ -1,6 +1,7 @@
 import type { builder } from './builder.ts';
+import { Enrollment } from './enrollment.ts';
 import { Job } from './job.ts';
-import { findJob } from './load.ts';
+import { findJob, findSample } from './load.ts';
 
 type Fields<Answer> = PothosSchemaTypes.ObjectFieldBuilder<
   typeof builder.$inferSchemaTypes,
@@ -29,5 +30,16 @@ export function jobField(t: Fields<{ readonly jobId: string | null }>, descripti
     nullable: true,
     description,
     resolve: (query, { jobId }, _args, context) => findJob(context, jobId, query),
+  });
+}
+
+/** Some of those whom a mutation on many means, for a payload. */
+export function sampleField(t: Fields<{ readonly sample: readonly string[] }>) {
+  return t.prismaField({
+    type: [Enrollment],
+    description:
+      'The first enrolments that are meant, at most 100, by id; none for a token without ' +
+      'enrollments:read.',
+    resolve: (query, { sample }, _args, context) => findSample(context, sample, query),
   });
 }

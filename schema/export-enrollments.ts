@@ -1,10 +1,8 @@
 import type { ExportEnrollmentsAnswer } from '../server/mdm/export/request.ts';
-import { jobField, answerFields } from './answer.ts';
+import { answerFields, jobField, sampleField } from './answer.ts';
 import { builder } from './builder.ts';
 import { askedFields, bulkOf } from './bulk.ts';
-import { Enrollment } from './enrollment.ts';
 import { outcomesOf, targetErrors } from './errors.ts';
-import { findSample } from './load.ts';
 import { ChannelsEnum, TargetsInput } from './targets.ts';
 
 const ExportEnrollmentsInput = builder.inputType('ExportEnrollmentsInput', {
@@ -39,13 +37,7 @@ const ExportEnrollmentsPayload = builder
           'secrets:read: a path on the address of this graph. Null with `validateOnly`.',
       }),
       targetCount: t.exposeInt('targetCount', { description: 'How many enrolments.' }),
-      enrollments: t.prismaField({
-        type: [Enrollment],
-        description:
-          'The first enrolments that are meant, at most 100, by id; none for a token without ' +
-          'enrollments:read.',
-        resolve: (query, { sample }, _args, context) => findSample(context, sample, query),
-      }),
+      enrollments: sampleField(t),
       ...answerFields(t),
       validateOnly: t.exposeBoolean('validateOnly', {
         description: 'Whether nothing is exported.',

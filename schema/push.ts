@@ -1,13 +1,13 @@
 import type { PushState as PushStateRow } from '../generated/prisma/client.ts';
 import type { TargetsJobAnswer } from '../server/mdm/jobs/over-targets.ts';
 import { namedPushOutcomes } from '../server/store/read/push-state.ts';
-import { jobField, answerFields } from './answer.ts';
+import { answerFields, jobField, sampleField } from './answer.ts';
 import { builder } from './builder.ts';
 import { asGiven, bulkFields, bulkOf } from './bulk.ts';
 import type { GraphContext } from './context.ts';
 import { Enrollment } from './enrollment.ts';
 import { outcomesOf, targetErrors } from './errors.ts';
-import { findSample, ofTenant } from './load.ts';
+import { ofTenant } from './load.ts';
 import { PushStateEnum } from './push-state.ts';
 import { TargetRefused } from './enqueue-command.ts';
 
@@ -126,13 +126,7 @@ const PushEnrollmentsPayload = builder
           '`validateOnly`, and for a token without jobs:read.',
       ),
       targetCount: t.exposeInt('targetCount', { description: 'How many enrolments.' }),
-      enrollments: t.prismaField({
-        type: [Enrollment],
-        description:
-          'The first enrolments that are meant, at most 100, by id; none for a token without ' +
-          'enrollments:read.',
-        resolve: (query, { sample }, _args, context) => findSample(context, sample, query),
-      }),
+      enrollments: sampleField(t),
       refused: t.field({
         type: [TargetRefused],
         description: 'The ids that nothing can be pushed to, and why: the first 100.',

@@ -1,11 +1,9 @@
 import type { TargetsJobAnswer } from '../server/mdm/jobs/over-targets.ts';
-import { jobField, answerFields } from './answer.ts';
+import { answerFields, jobField, sampleField } from './answer.ts';
 import { builder } from './builder.ts';
 import { asGiven, bulkFields, bulkOf } from './bulk.ts';
 import { TargetRefused } from './enqueue-command.ts';
-import { Enrollment } from './enrollment.ts';
 import { outcomesOf, targetErrors } from './errors.ts';
-import { findSample } from './load.ts';
 
 const RebuildInventoryInput = builder.inputType('RebuildInventoryInput', {
   description: 'Whose inventory to derive anew.',
@@ -29,13 +27,7 @@ const RebuildInventoryPayload = builder
           'token without jobs:read.',
       ),
       targetCount: t.exposeInt('targetCount', { description: 'How many enrolments.' }),
-      enrollments: t.prismaField({
-        type: [Enrollment],
-        description:
-          'The first enrolments that are meant, at most 100, by id; none for a token without ' +
-          'enrollments:read.',
-        resolve: (query, { sample }, _args, context) => findSample(context, sample, query),
-      }),
+      enrollments: sampleField(t),
       refused: t.field({
         type: [TargetRefused],
         description: 'The ids that name no enrolment: the first 100.',

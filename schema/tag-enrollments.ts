@@ -1,6 +1,6 @@
 import type { ChangeTagsAnswer, ChangeTagsInput } from '../server/mdm/enrollments/change-tags.ts';
 import type { SetNotesAnswer } from '../server/mdm/enrollments/set-notes.ts';
-import { answerFields } from './answer.ts';
+import { answerFields, sampleField } from './answer.ts';
 import { builder } from './builder.ts';
 import { bulkFields, bulkOf } from './bulk.ts';
 import type { GraphContext } from './context.ts';
@@ -8,7 +8,7 @@ import { Enrollment } from './enrollment.ts';
 import { enrollmentIdOf } from './enrollment-id.ts';
 import { outcomesOf, mutationErrors, targetErrors } from './errors.ts';
 import { idempotencyKeyDescription, idempotencyKeyOf } from './idempotency-key.ts';
-import { findSample, ofTenant } from './load.ts';
+import { ofTenant } from './load.ts';
 
 const writers = { scope: 'enrollments:write' } as const;
 
@@ -34,13 +34,7 @@ function payload(name: 'TagEnrollmentsPayload' | 'UntagEnrollmentsPayload') {
       changedCount: t.exposeInt('changedCount', {
         description: 'How many of them have other tags now.',
       }),
-      enrollments: t.prismaField({
-        type: [Enrollment],
-        description:
-          'The first enrolments that are meant, at most 100, by id; none for a token without ' +
-          'enrollments:read.',
-        resolve: (query, { sample }, _args, context) => findSample(context, sample, query),
-      }),
+      enrollments: sampleField(t),
       unknownIds: t.stringList({
         description: 'Of the ids, those that no enrolment has: the first 100.',
         resolve: ({ unknown }) => unknown.slice(0, 100),

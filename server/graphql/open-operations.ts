@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Access } from '../access/access.ts';
 import type { Viewer } from '../model/viewer.ts';
 
@@ -24,6 +25,8 @@ export function createOpenOperations(access: Pick<Access, 'watch'>): OpenOperati
   return {
     open(viewer) {
       const controller = new AbortController();
+      // All subscriptions of one socket listen to it, which Node would take for a leak.
+      setMaxListeners(0, controller.signal);
       // The listener takes requests until the others have ended: this one must not hold it up.
       if (isStopped) controller.abort();
       const watch = access.watch(viewer);
