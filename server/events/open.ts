@@ -3,7 +3,7 @@ import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { numberEvents } from '../store/events/number.ts';
-import { readEvents } from '../store/events/read.ts';
+import { readEvents, readNewEvents } from '../store/events/read.ts';
 import { readStream } from '../store/events/stream.ts';
 import { createCatchUp } from './catch-up.ts';
 import { encodeCursor } from './cursor.ts';
@@ -48,6 +48,7 @@ export function openEvents({ pool, ...options }: EventsOptions & { pool: Pool })
     number: () => numberEvents(pool),
     readStream: () => readStream(pool),
     readEvents: (range) => readEvents(pool, range),
+    readNew: (range) => readNewEvents(pool, range),
   };
   return startEvents(store, options);
 }
@@ -59,6 +60,7 @@ export function startEvents(store: EventStore, options: EventsOptions): Events {
   const reads: EventReads = {
     readStream: sharedRead(store.readStream),
     readEvents: store.readEvents,
+    readNew: store.readNew,
   };
   const overflowed = metrics.counter(
     'graphmdm_events_overflows_total',

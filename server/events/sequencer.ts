@@ -5,7 +5,8 @@ import type { Numbering } from '../store/events/number.ts';
 import { every } from './every.ts';
 
 const tickMs = 1000;
-const spacingMs = 5;
+/** Each numbering wakes every process, which reads what is new. */
+const spacingMs = 10;
 const mostTicksSkipped = 4;
 
 export interface SequencerOptions {

@@ -2,7 +2,7 @@ import type { Clock } from '../model/clock.ts';
 import type { NumberedEvent } from '../model/events.ts';
 import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
-import type { EventRange } from '../store/events/read.ts';
+import type { EventRange, NewEvents, NewRange } from '../store/events/read.ts';
 import type { EventStream } from '../store/events/stream.ts';
 import { every } from './every.ts';
 import type { FanOut } from './fan-out.ts';
@@ -10,10 +10,12 @@ import type { FanOut } from './fan-out.ts';
 const tickMs = 1000;
 const pageSize = 500;
 
-/** The two reads that everything live is made of. */
+/** The reads that everything live is made of. */
 export interface EventReads {
   readonly readStream: () => Promise<EventStream>;
   readonly readEvents: (range: EventRange) => Promise<NumberedEvent[]>;
+  /** The stream and what is new in it at once, so that to be woken costs one statement. */
+  readonly readNew: (range: NewRange) => Promise<NewEvents>;
 }
 
 export interface TailOptions extends EventReads {
@@ -77,10 +79,16 @@ export function startTail(options: TailOptions): Tail {
 
   async function readOn(): Promise<void> {
     const { era } = fanOut.state();
-    const stream = await options.readStream();
-    newest = stream.lastSeq;
-    reaching = stream.lastSeq;
     for (;;) {
+      const before = fanOut.state();
+      if (stopped || before.era !== era || before.members === 0) return;
+      reaching = newest;
+      const { stream, events } = await options.readNew({
+        after: before.position,
+        limit: pageSize,
+      });
+      newest = stream.lastSeq;
+      reaching = stream.lastSeq;
       const now = fanOut.state();
       if (stopped || now.era !== era || now.members === 0) return;
       if (!follows(now, stream)) {
@@ -88,14 +96,9 @@ export function startTail(options: TailOptions): Tail {
         fanOut.dislodgeAll();
         return;
       }
-      if (now.position >= stream.lastSeq) return;
-      const events = await options.readEvents({
-        after: now.position,
-        upTo: stream.lastSeq,
-        limit: pageSize,
-      });
       const last = events.length < pageSize ? undefined : events.at(-1);
       await fanOut.deliver(events, last?.seq ?? stream.lastSeq, era);
+      if (last === undefined) return;
     }
   }
 

@@ -54,7 +54,7 @@ describe('the sequencer', () => {
     await calls[0]?.answer({ numbered: 1 });
     for (let n = 0; n < 50; n += 1) sequencer.committed();
     expect(calls).toHaveLength(1);
-    clock.advance(5);
+    clock.advance(10);
     expect(calls).toHaveLength(2);
     await calls[1]?.answer({ numbered: 99 });
     clock.advance(900);
@@ -64,7 +64,7 @@ describe('the sequencer', () => {
   it('comes again when somebody else was numbering', async () => {
     sequencer.committed();
     await calls[0]?.answer({ busy: true });
-    clock.advance(5);
+    clock.advance(10);
     expect(calls).toHaveLength(2);
   });
 
@@ -101,7 +101,7 @@ describe('the sequencer', () => {
     expect(metrics.value('graphmdm_events_numbering_failures_total')).toBe(6);
     clock.advance(5000);
     await calls[6]?.answer({ numbered: 1, lastSeq: 1n });
-    clock.advance(5);
+    clock.advance(10);
     sequencer.committed();
     expect(calls).toHaveLength(8);
   });

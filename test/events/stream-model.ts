@@ -78,6 +78,16 @@ export function streamModel(latencies: readonly number[] = [1]): StreamModel {
       await statement();
       return now;
     },
+    async readNew({ after, upTo, limit, types }) {
+      const stream = { id, lastSeq, oldestSeq };
+      const now = [...events];
+      await statement();
+      const end = upTo === undefined || upTo > stream.lastSeq ? stream.lastSeq : upTo;
+      const found = now.filter(
+        ({ seq, type }) => seq > after && seq <= end && (types?.has(type) ?? true),
+      );
+      return { stream, events: found.slice(0, limit) };
+    },
     async readEvents({ after, upTo, limit, tenant = null, filter = {} }) {
       const now = [...events];
       await statement();

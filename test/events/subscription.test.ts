@@ -35,7 +35,7 @@ describe('a subscription', () => {
     events.committed();
     await until(
       () => store.events.length === before + count,
-      () => clock.advance(5),
+      () => clock.advance(10),
     );
   }
 

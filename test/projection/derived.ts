@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import type { WakeUpListener } from '../../server/events/wake-ups.ts';
 import type { Projection } from '../../server/mdm/projection/projection.ts';
 import { type Projector, startProjector } from '../../server/mdm/projection/projector.ts';
 import type { NumberedEvent } from '../../server/model/events.ts';
@@ -64,22 +65,35 @@ export interface Worker {
   readonly metrics: CountedMetrics;
   readonly log: CapturedLog;
   readonly projector: Projector;
+  /** Tells it that the stream goes so far, as a wake-up does. */
+  wake(lastSeq: bigint): void;
 }
 
 export async function startWorker(pool: Pool, ...projections: Projection[]): Promise<Worker> {
   const clock = turnedClock();
   const metrics = countedMetrics();
   const log = capturedLog();
+  const listeners = new Set<WakeUpListener>();
   const projector = await startProjector({
     pool,
     projections,
-    wakeUps: { subscribe: () => () => {} },
+    wakeUps: {
+      subscribe(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
     committed() {},
     clock,
     log,
     metrics,
   });
-  return { clock, metrics, log, projector };
+  return {
+    ...{ clock, metrics, log, projector },
+    wake(lastSeq) {
+      for (const listener of listeners) listener(lastSeq);
+    },
+  };
 }
 
 /** Numbers what was appended and turns the clocks until every lane has come to the end of the stream. */

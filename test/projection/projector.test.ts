@@ -72,6 +72,25 @@ describe.each(databaseLanes())('projections on %s', (lane) => {
     expect(worker.metrics.value('graphmdm_projection_lag')).toBe(0);
   });
 
+  it('miss nothing when a wake-up tells of a longer stream, such as a neighbour’s on the same Redis', async () => {
+    const worker = await start(['a']);
+    await caughtUp(pool, worker);
+    worker.wake(7_000n);
+    // Long enough that it has looked, and stored what it thinks to have seen.
+    const { clock, metrics } = worker;
+    for (let second = 0; second < 3; second += 1) {
+      clock.advance(1_000);
+      await pool.query('select');
+    }
+    await turnUntil(async () => {
+      await pool.query('select');
+      return metrics.value('graphmdm_projection_lag') === 0;
+    }, [worker]);
+    const ids = await happened(1n, 2n, 3n);
+    await caughtUp(pool, worker);
+    expect((await derivedBy(pool, 'a')).sort(byNumber)).toEqual(ids);
+  });
+
   it('share their lanes among processes, and get them back when one leaves', async () => {
     const first = await start(['a']);
     expect(await lanesHeld(pool)).toEqual([16]);

@@ -3,7 +3,7 @@ import type { Clock } from '../../model/clock.ts';
 import type { NumberedEvent } from '../../model/events.ts';
 import type { Log } from '../../model/log.ts';
 import type { Counter } from '../../model/metrics.ts';
-import { readEvents } from '../../store/events/read.ts';
+import { readNewEvents } from '../../store/events/read.ts';
 import { recordFailure } from '../../store/projection/failures.ts';
 import { type HeldLane, LaneLost, moveLanes, passOver } from '../../store/projection/lanes.ts';
 import { withTransaction } from '../../store/transaction.ts';
@@ -14,8 +14,8 @@ import type { Projection, Write } from './projection.ts';
 const usualPage = 500;
 /** How many numbers one read looks through: what bounds its time when few of them are wanted. */
 const stretch = 10_000n;
-/** Under load one page is to hold the events of many commits. */
-const spacingMs = 20;
+/** Under load one page is to hold the events of many commits: each costs a transaction. */
+const spacingMs = 50;
 /** How often an event is tried that fails for a reason of its own; the waits between grow to 8 s. */
 const mostTries = 5;
 /**
@@ -65,7 +65,7 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
   const { pool, holder, clock } = options;
   const { name, pageSize = usualPage } = projection;
   const log = options.log.child({ projection: name });
-  const filter = { types: new Set(projection.types) };
+  const types = new Set(projection.types);
   const lanes = new Map<number, Lane>();
   let newest = 0n;
   let wanted = false;
@@ -131,8 +131,13 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
     );
     const after = lowest(ready);
     if (after === null) return false;
-    const end = after + stretch < upTo ? after + stretch : upTo;
-    const events = await readEvents(pool, { after, upTo: end, limit: pageSize, filter });
+    const far = after + stretch;
+    const range = { after, upTo: far, limit: pageSize, types };
+    const { stream, events } = await readNewEvents(pool, range);
+    // Whoever woke us may have told of another stream: that of before a restore, or of a neighbour that
+    // shares the Redis. What is here is all that counts.
+    if (stream.lastSeq < upTo && newest === upTo) newest = stream.lastSeq;
+    const end = far < stream.lastSeq ? far : stream.lastSeq;
     const last = events.length < pageSize ? undefined : events.at(-1);
     const complete = last?.seq ?? end;
     const behind = ready.filter(({ seen }) => seen < complete);

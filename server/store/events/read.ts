@@ -1,15 +1,18 @@
 import type { Pool } from 'pg';
 import type { EventData, EventFilter, EventType, NumberedEvent } from '../../model/events.ts';
 import type { TenantId } from '../../model/viewer.ts';
+import { type EventStream, streamOf } from './stream.ts';
+
+// The ids come by a look-up for each row, not by joins: those could lose the order that the index gives.
+const columns = `v.seq, v.id, v.type, v.tenant_id, v.at, v.trace_id, v.actor, v.enrollment_key,
+  (select e.id from enrollment e where e.key = v.enrollment_key) as enrollment_id, v.command_key,
+  (select c.uuid from command c where c.key = v.command_key) as command_uuid, v.check_in_id,
+  v.job_id, v.data`;
 
 // One range of the index on the number, whatever else is asked for, so its cost is bounded by the
 // range that the caller gives. The ids of a filter are looked up once (hashed), not for each event.
-// The ids come by a look-up for each row, not by joins: those could lose the order that the index gives.
 const text = `
-select v.seq, v.id, v.type, v.tenant_id, v.at, v.trace_id, v.actor, v.enrollment_key,
-  (select e.id from enrollment e where e.key = v.enrollment_key) as enrollment_id, v.command_key,
-  (select c.uuid from command c where c.key = v.command_key) as command_uuid, v.check_in_id,
-  v.job_id, v.data
+select ${columns}
 from event v
 where v.seq > $1 and v.seq <= $2
   and ($4::int is null or v.tenant_id = $4)
@@ -68,7 +71,70 @@ export async function readEvents(pool: Pool, range: EventRange): Promise<Numbere
       jobIds && [...jobIds],
     ],
   });
-  return result.rows.map((row) => ({
+  return result.rows.map(eventOf);
+}
+
+// The stream's row and its events by one snapshot: no event is read that the stream does not count yet,
+// and none up to the stream's last number is missed.
+const newText = `
+select s.id as stream_id, s.last_seq, s.oldest_seq, v.*
+from event_stream s
+left join lateral (
+  select ${columns}
+  from event v
+  where v.seq > $1 and v.seq <= least(s.last_seq, $2::bigint)
+    and ($4::text[] is null or v.type = any($4))
+  order by v.seq
+  limit $3
+) v on true
+order by v.seq`;
+
+interface NewRow extends Omit<Row, 'seq'> {
+  readonly stream_id: string;
+  readonly last_seq: string;
+  readonly oldest_seq: string;
+  /** Null in the only row when there are no events. */
+  readonly seq: string | null;
+}
+
+/** Where a follower of the stream stands. */
+export interface NewRange {
+  /** Events behind this number. */
+  readonly after: bigint;
+  /** Events up to and with this number; absent: as far as the stream goes. */
+  readonly upTo?: bigint;
+  readonly limit: number;
+  /** Absent: every type. */
+  readonly types?: ReadonlySet<EventType>;
+}
+
+/** What the stream was, and events of it, at one moment. */
+export interface NewEvents {
+  readonly stream: EventStream;
+  /** In their order; complete up to the stream's last number, to `upTo`, or to the last of a full page. */
+  readonly events: readonly NumberedEvent[];
+}
+
+/** How far the stream goes, and what is new in it. */
+export async function readNewEvents(pool: Pool, range: NewRange): Promise<NewEvents> {
+  const { after, upTo, limit, types } = range;
+  const result = await pool.query<NewRow>({
+    name: 'read-new-events',
+    text: newText,
+    values: [after, upTo ?? null, limit, types && [...types]],
+  });
+  const [first] = result.rows;
+  if (first === undefined) throw new Error('event_stream has lost its row');
+  return {
+    stream: streamOf({ ...first, id: first.stream_id }),
+    events: result.rows.flatMap((row) =>
+      row.seq === null ? [] : eventOf({ ...row, seq: row.seq }),
+    ),
+  };
+}
+
+function eventOf(row: Row): NumberedEvent {
+  return {
     seq: BigInt(row.seq),
     id: BigInt(row.id),
     type: row.type,
@@ -83,5 +149,5 @@ export async function readEvents(pool: Pool, range: EventRange): Promise<Numbere
     checkInId: row.check_in_id,
     jobId: row.job_id,
     data: row.data ?? {},
-  }));
+  };
 }

@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 
 const text = 'select id, last_seq, oldest_seq from event_stream';
 
-interface Row {
+interface StreamRow {
   readonly id: string;
   readonly last_seq: string;
   readonly oldest_seq: string;
@@ -20,8 +20,13 @@ export interface EventStream {
 
 /** Reads the stream's own row. */
 export async function readStream(pool: Pool): Promise<EventStream> {
-  const result = await pool.query<Row>({ name: 'read-stream', text });
+  const result = await pool.query<StreamRow>({ name: 'read-stream', text });
   const row = result.rows[0];
   if (row === undefined) throw new Error('event_stream has lost its row');
+  return streamOf(row);
+}
+
+/** The stream as a row of `event_stream` tells it. */
+export function streamOf(row: StreamRow): EventStream {
   return { id: row.id, lastSeq: BigInt(row.last_seq), oldestSeq: BigInt(row.oldest_seq) };
 }
