@@ -12,6 +12,7 @@ import {
   findEnrollments,
   ofTenant,
 } from './load.ts';
+import { readTogether } from './raw.ts';
 
 type JobQuery = Pick<Prisma.JobFindManyArgs, 'include' | 'select'>;
 type TenantQuery = Pick<Prisma.TenantFindManyArgs, 'select'>;
@@ -80,9 +81,11 @@ export async function resultOfPage(
 ): Promise<ResultRow | null> {
   const key = resultKeyOf(event);
   if (key === null) return null;
-  const found = await results(page, nameOf(context, null), () => {
+  const found = await results(page, nameOf(context, null), async () => {
     const keys = visible(context, page).flatMap((one) => resultKeyOf(one) ?? []);
-    return context.lists.resultsByKey(context.viewer, [...new Set(keys)]);
+    const rows = await context.lists.resultsByKey(context.viewer, [...new Set(keys)]);
+    readTogether([...rows.values()]);
+    return rows;
   });
   return found.get(key) ?? null;
 }

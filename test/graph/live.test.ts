@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graphql } from '../../generated/gql/gql.ts';
+import type { PlistDict } from '../../server/protocol/plist/value.ts';
 import { revokeToken } from '../../server/store/tokens.ts';
 import { ask, askText, dataOf } from './ask.ts';
 import { type GraphServer, startGraph } from './graph-server.ts';
@@ -102,9 +103,9 @@ const commandResults = graphql(`
   }
 `);
 
-async function answered() {
+async function answered(report?: PlistDict) {
   const command = await aStoredCommand(server.pool, { requestType: 'ProfileList' });
-  await aResult(server, device, command);
+  await aResult(server, device, command, report);
   await anEvent(server, {
     type: 'CommandAnswered',
     enrollmentKey: device.key,
@@ -133,6 +134,28 @@ function isEvent<Item extends { readonly __typename: string }>(
 ): item is Exclude<Item, { readonly __typename: 'Checkpoint' }> {
   return item.__typename !== 'Checkpoint';
 }
+
+it('reports of events that are read together are read together, a long one by itself', async () => {
+  const readsFor = async (reports: number) => {
+    const after = await cursorNow();
+    const long = { Status: 'Error', ErrorChain: 'x'.repeat(20_000) };
+    const commands = [await answered(long)];
+    while (commands.length < reports) commands.push(await answered());
+    server.statements.length = 0;
+    const subscribed = await bySse(server, token, events, { after });
+    const found = [];
+    while (found.length < reports) found.push(await nextEvent(subscribed));
+    await subscribed.close();
+    expect(found.map(({ result }) => result?.decoded)).toEqual(
+      commands.map(({ uuid }, at) => ({
+        CommandUUID: uuid,
+        ...(at === 0 ? long : { Status: 'Acknowledged' }),
+      })),
+    );
+    return server.statements.filter((text) => text.includes('r.result')).length;
+  };
+  expect([await readsFor(2), await readsFor(12)]).toEqual([2, 2]);
+});
 
 describe.each([
   ['SSE', bySse],

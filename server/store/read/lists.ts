@@ -151,7 +151,11 @@ export interface Lists extends InventoryReads {
     keys: readonly ResultKey[],
   ): Promise<ReadonlyMap<ResultKey, ResultRow>>;
   findResult(viewer: Viewer, enrollmentId: string, commandUuid: string): Promise<ResultRow | null>;
-  resultBytes(viewer: Viewer, keys: readonly ResultKey[]): Promise<ReadonlyMap<ResultKey, Buffer>>;
+  resultBytes(
+    viewer: Viewer,
+    keys: readonly ResultKey[],
+    atMost: number | null,
+  ): Promise<ReadonlyMap<ResultKey, Buffer>>;
   checkInPages(
     viewer: Viewer,
     enrollmentKeys: readonly bigint[],

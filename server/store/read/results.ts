@@ -218,14 +218,20 @@ export async function findResult(
   return row === undefined ? null : resultOf(row);
 }
 
-/** The bytes of reports as they are stored (sealed), by the results' keys. */
+/**
+ * The bytes of reports as they are stored (sealed), by the results' keys.
+ * @param atMost longer ones are left out; null: none is
+ */
 export async function resultBytes(
   db: Queryable,
   viewer: Viewer,
   keys: readonly ResultKey[],
+  atMost: number | null,
 ): Promise<ReadonlyMap<ResultKey, Buffer>> {
   const statement = params();
   const wanted = unnestKeys(keys, statement);
+  const short =
+    atMost === null ? '' : `and octet_length(r.result) <= ${statement.add(atMost, 'int')}`;
   const result = await db.query<{ enrollment_key: string; command_key: string; result: Buffer }>(
     `select r.enrollment_key, r.command_key, r.result
      from ${wanted}
@@ -233,7 +239,7 @@ export async function resultBytes(
        and r.command_key = wanted.command_key
      join enrollment e on e.key = r.enrollment_key and ${visibleTo(viewer, 'e', statement)}
      join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}
-     where r.result is not null`,
+     where r.result is not null ${short}`,
     statement.values,
   );
   return new Map(
