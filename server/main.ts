@@ -3,11 +3,12 @@ import cluster from 'node:cluster';
 import { helpText } from './config/help.ts';
 import { parseSettings, type Settings } from './config.ts';
 import { holdBack } from './first-line.ts';
+import { boundHeapGrowth } from './heap-growth.ts';
 import { StartupError } from './model/errors.ts';
 import type { Log } from './model/log.ts';
 import { createLog } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
-import { type Running, serve } from './serve.ts';
+import type { Running } from './serve.ts';
 import { packageVersion } from './store/package-root.ts';
 import { openWorkerLink } from './worker-link.ts';
 import { startWorkers, type Workers } from './workers.ts';
@@ -49,6 +50,9 @@ async function main(): Promise<void> {
     return;
   }
 
+  boundHeapGrowth();
+  // The primary of workers gets along without it, and without the memory that it takes.
+  const { serve } = await import('./serve.ts');
   const metrics = createMetrics();
   const isWorker = cluster.isWorker;
   const whenAsked = stopOnSignals(log, isWorker ? 'worker' : 'alone');
