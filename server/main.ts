@@ -112,6 +112,9 @@ function tellTerminal(settings: Settings, url: string): void {
 /** What can be stopped. */
 type Stoppable = Pick<Running, 'stop'>;
 
+/** One Ctrl-C is heard twice under npm: from the terminal, and passed on by npm. In milliseconds. */
+const onePress = 2_000;
+
 /**
  * Stops on SIGTERM and SIGINT. Asked while it starts, it stops once it has started: a database of our own
  * must not be left running.
@@ -123,6 +126,7 @@ type Stoppable = Pick<Running, 'stop'>;
 function stopOnSignals(log: Log, as: 'alone' | 'primary' | 'worker'): (running: Stoppable) => void {
   let running: Stoppable | null = null;
   let asked: NodeJS.Signals | null = null;
+  let askedAt = 0;
   const stop = (): void => {
     if (running === null || asked === null) return;
     log.info({ signal: asked }, 'stopping');
@@ -132,10 +136,13 @@ function stopOnSignals(log: Log, as: 'alone' | 'primary' | 'worker'): (running: 
     });
   };
   const hear = (signal: NodeJS.Signals): void => {
-    // Asked twice: whoever asks does not want to wait for what is still being drained.
-    if (asked !== null && as !== 'worker') process.exit(1);
-    if (asked !== null) return;
+    if (asked !== null) {
+      // Asked again: whoever asks does not want to wait for what is still being drained.
+      if (as !== 'worker' && performance.now() - askedAt > onePress) process.exit(1);
+      return;
+    }
     asked = signal;
+    askedAt = performance.now();
     stop();
   };
   process.on('SIGTERM', hear);

@@ -2,16 +2,24 @@ import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { Io, Sink } from './io.ts';
 
+/** One Ctrl-C is heard twice under npx: from the terminal, and passed on by npm. In milliseconds. */
+const onePress = 2_000;
+
 /** The process's own streams. Ctrl-C ends a command gently, and the second time at once. */
 export function processIo(): Io {
   const interrupted = new AbortController();
+  let interruptedAt = 0;
   for (const [signal, status] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
     process.on(signal, () => {
-      if (interrupted.signal.aborted) process.exit(status);
-      interrupted.abort();
+      if (!interrupted.signal.aborted) {
+        interruptedAt = performance.now();
+        interrupted.abort();
+      } else if (performance.now() - interruptedAt > onePress) {
+        process.exit(status);
+      }
     });
   }
   const { stdin } = process;

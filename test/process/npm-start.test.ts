@@ -115,6 +115,46 @@ describe('npm start', () => {
     expect(postmasterIn(join(dataDir, 'database'))).toBeNull();
   });
 
+  it('hears one Ctrl-C once, though npm passes it on as well, and another one later', async () => {
+    const start = async () => {
+      const folder = scratchFolder();
+      const agent = new Agent({ keepAlive: true });
+      onTestFinished(() => agent.destroy());
+      const slow = inTwoHalves(agent);
+      const { devices, ca, moveTo, close } = await movingFleet(1, folder, slow.send);
+      onTestFinished(close);
+      const dataDir = join(folder, 'data');
+      const flags = ['--listen', '127.0.0.1:0', '--data-dir', dataDir, '--ca', ca];
+      const server = startProcess(flags, { command: npm, cwd: installed, env });
+      const { port, pid } = await server.listening;
+      moveTo(port);
+      const answer = devices[0]?.authenticate().catch(() => null);
+      await slow.begun;
+      // From the terminal, and from npm, which heard it too.
+      process.kill(pid, 'SIGINT');
+      await server.logged('stopping');
+      server.signal('SIGINT');
+      while (await takesConnections(port));
+      return { server, pid, slow, answer, database: join(dataDir, 'database') };
+    };
+    const once = await start();
+    once.slow.finish();
+    expect((await once.answer)?.status).toBe(200);
+    const { status, stdout } = await once.server.ended;
+    expect(stdout).toContain('"msg":"stopped"');
+    expect(status).toBe(0);
+    expect(postmasterIn(once.database)).toBeNull();
+
+    const again = await start();
+    const impatient = setInterval(() => {
+      if (isRunning(again.pid)) process.kill(again.pid, 'SIGINT');
+    }, 100);
+    const { status: cutOff, stdout: said } = await again.server.ended;
+    clearInterval(impatient);
+    expect(cutOff).toBe(1);
+    expect(said).not.toContain('"msg":"stopped"');
+  });
+
   it('passes flags and the status on', async () => {
     const options = { command: npm, cwd: installed, env };
     const { status, stderr } = await runProcess(['--listen', 'nowhere'], options);
