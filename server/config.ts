@@ -45,10 +45,13 @@ export function parseSettings(
   return { settings: Object.fromEntries(values) as Settings, warnings: unknownVariables(env) };
 }
 
+/** What clients read: nothing is wrong with an environment that has both. */
+const ofClients = new Set(['GRAPHMDM_URL', 'GRAPHMDM_TOKEN']);
+
 function unknownVariables(env: Environment): readonly string[] {
   const known = new Set(settingList.flatMap(({ env: name }) => [name, `${name}_FILE`]));
   return Object.keys(env)
-    .filter((name) => name.startsWith('GRAPHMDM_') && !known.has(name))
+    .filter((name) => name.startsWith('GRAPHMDM_') && !known.has(name) && !ofClients.has(name))
     .sort()
     .map((name) => `${name} is set, but there is no such setting.`);
 }

@@ -28,7 +28,6 @@ import { queueUseCases } from './mdm/queue/use-cases.ts';
 import { createUpload, uploadPrefix } from './mdm/uploads/create.ts';
 import { receiveUpload } from './mdm/uploads/receive.ts';
 import { unenroll } from './mdm/unenroll/unenroll.ts';
-import { StartupError } from './model/errors.ts';
 import type { Metrics } from './model/metrics.ts';
 import { buildPlist } from './protocol/plist/build.ts';
 import { parsePlist } from './protocol/plist/parse.ts';
@@ -142,13 +141,8 @@ export function graphSide(parts: {
   };
 }
 
-/** @throws {StartupError} one of the three settings without the others */
+/** The three come together, or the server has refused to start. */
 function oidcOf({ oidcIssuer, oidcAudience, oidcJwksUrl }: Settings): OidcSettings | null {
-  if (oidcIssuer !== null && oidcAudience !== null && oidcJwksUrl !== null) {
-    return { issuer: oidcIssuer, audience: oidcAudience, jwksUrl: new URL(oidcJwksUrl) };
-  }
-  if (oidcIssuer === null && oidcAudience === null && oidcJwksUrl === null) return null;
-  throw new StartupError(
-    '--oidc-issuer, --oidc-audience and --oidc-jwks-url are given together, or none of them.',
-  );
+  if (oidcIssuer === null || oidcAudience === null || oidcJwksUrl === null) return null;
+  return { issuer: oidcIssuer, audience: oidcAudience, jwksUrl: new URL(oidcJwksUrl) };
 }

@@ -95,6 +95,12 @@ function refuseContradictions(settings: Settings): void {
       `--event-retention must not be longer than ${flag}: events link to results.`,
     );
   }
+  const oidc = [settings.oidcIssuer, settings.oidcAudience, settings.oidcJwksUrl];
+  if (oidc.some((part) => part === null) && oidc.some((part) => part !== null)) {
+    throw new StartupError(
+      '--oidc-issuer, --oidc-audience and --oidc-jwks-url are given together, or none of them.',
+    );
+  }
   const key = nanomdmKey(settings);
   if (settings.disableMdm && settings.disableApi && key === null) {
     throw new StartupError('--disable-mdm and --disable-api together leave nothing to serve.');

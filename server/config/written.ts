@@ -8,7 +8,8 @@ export interface Written {
 }
 
 /**
- * Takes `--x v`, `--x=v` and, for switches, `--x` apart. One dash is as good as two, as in Go's tools.
+ * Takes `--x v`, `--x=v` and, for switches, `--x` apart; a switch takes no other word than true or false
+ * as its value. One dash is as good as two, as in Go's tools.
  */
 export function readFlags(argv: readonly string[], settings: readonly Setting<unknown>[]): Written {
   const shapes = new Map<string, Setting<unknown>['shape']>();
@@ -33,7 +34,7 @@ export function readFlags(argv: readonly string[], settings: readonly Setting<un
       errors.push(`--${name}: there is no such flag${suggestion(name, [...shapes.keys()])}.`);
       if (inline === undefined && rest[0]?.startsWith('-') === false) rest.shift();
     } else {
-      const value = inline ?? (shape === 'switch' ? 'true' : takeValue(rest));
+      const value = inline ?? (shape === 'switch' ? takeTruth(rest) : takeValue(rest));
       if (value === null) errors.push(`--${name}: needs a value.`);
       else if (shape !== 'list' && flags.has(name)) errors.push(`--${name}: given more than once.`);
       else flags.set(name, [...(flags.get(name) ?? []), value]);
@@ -91,6 +92,10 @@ function direct(
 
 function takeValue(rest: string[]): string | null {
   return rest[0] === undefined || rest[0].startsWith('--') ? null : (rest.shift() ?? null);
+}
+
+function takeTruth(rest: string[]): string {
+  return (/^(true|false)$/.test(rest[0] ?? '') && rest.shift()) || 'true';
 }
 
 function suggestion(name: string, known: readonly string[]): string {

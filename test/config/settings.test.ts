@@ -86,7 +86,12 @@ describe('the settings', () => {
     expect(settingsOf(['--refuse-sha1', '--graphiql=false']).graphiql).toBe(false);
     expect(settingsOf([], { GRAPHMDM_REFUSE_SHA1: '1' }).refuseSha1).toBe(true);
     expect(settingsOf(['--refuse-sha1=no'], { GRAPHMDM_REFUSE_SHA1: '1' }).refuseSha1).toBe(false);
+    expect(settingsOf(['--graphiql', 'false', '--checkin', 'true'])).toMatchObject({
+      graphiql: false,
+      checkin: true,
+    });
     expect(errorsOf(['--graphiql=maybe'])).toHaveLength(1);
+    expect(errorsOf(['--graphiql', 'maybe'])).toHaveLength(1);
   });
 
   it('read times and sizes', () => {
@@ -157,6 +162,12 @@ describe('the settings', () => {
     expect('warnings' in outcome && outcome.warnings).toEqual([
       'GRAPHMDM_LISTN is set, but there is no such setting.',
     ]);
+  });
+
+  it('take what clients go by for theirs, where both have one environment', () => {
+    const env = { GRAPHMDM_URL: 'http://localhost:9000', GRAPHMDM_TOKEN: 'gmdm_x' };
+    const outcome = parseSettings([], env, noFiles);
+    expect('warnings' in outcome && outcome.warnings).toEqual([]);
   });
 
   it.each(['--help', '-h', '--version'])('answer %s whatever else is wrong', (flag) => {

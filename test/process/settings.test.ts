@@ -33,6 +33,16 @@ describe('the program', () => {
     expect(existsSync(dataDir)).toBe(false);
   });
 
+  it('refuses an OIDC issuer without all that belongs to it', async () => {
+    const dataDir = join(scratchFolder(), 'data');
+    const { status, stderr } = await runProcess([
+      ...['--listen', ':0', '--data-dir', dataDir],
+      ...['--oidc-issuer', 'https://issuer.example.com'],
+    ]);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('--oidc-') });
+    expect(existsSync(dataDir)).toBe(false);
+  });
+
   it.each(['--result-retention', '--history-retention'])(
     'refuses a %s that ends before the events that link to results do',
     async (flag) => {
