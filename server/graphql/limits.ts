@@ -24,17 +24,24 @@ export const limits = {
  */
 export function limitPlugins(refused: Counter): readonly Plugin[] {
   // What the plugins say by themselves is "Syntax Error", under status 200.
-  const limit = (n: number, code: string, message: string) => ({
+  const limit = (n: number, code: string, message: string, unit = '') => ({
     n,
     onReject: [
       () => {
         refused({ code });
-        throw refusal(code, `${message} At most ${n} are taken.`);
+        throw refusal(code, `${message} At most ${n}${unit && ` ${unit}`} are taken.`);
       },
     ],
   });
   return [
-    maxTokensPlugin(limit(limits.tokens, 'TOO_MANY_TOKENS', 'The operation is too long.')),
+    maxTokensPlugin(
+      limit(
+        limits.tokens,
+        'TOO_MANY_TOKENS',
+        'The operation is too long.',
+        'tokens (words and signs)',
+      ),
+    ),
     maxDepthPlugin(limit(limits.depth, 'TOO_DEEP', 'The operation has too many levels.')),
     maxAliasesPlugin(
       limit(limits.aliases, 'TOO_MANY_ALIASES', 'The operation has too many aliases.'),
