@@ -37,6 +37,8 @@ describe('graphmdm commands send', () => {
       replayed: false,
     });
     expect(await first.channel.connect()).toMatchObject([{ command: { uuid: 'cli-sent' } }]);
+    const again = await graphmdm(server, argv);
+    expect(again).toMatchObject({ status: 0, stderr: expect.stringContaining('not queued again') });
   });
 
   it('takes a command from stdin, and names those that it was not queued for: status 4', async () => {

@@ -109,6 +109,11 @@ async function showSent(
   sent: Sent,
 ): Promise<number> {
   const { commandUuid, requestType, queuedCount: total, validateOnly, cursor } = sent;
+  if (sent.replayed) {
+    await out.note(
+      `${commandUuid} was queued for these already, and is not queued again. To send it once more, give it another CommandUUID.`,
+    );
+  }
   const refused = sent.refused.edges.map(({ node }) => node);
   for (const { id, message } of refused.slice(0, 10)) await out.note(`${id}: ${message}`);
   if (refused.length > 10) await out.note(`… and others; \`commands show ${commandUuid}\``);

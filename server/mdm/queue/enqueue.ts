@@ -312,7 +312,7 @@ function refusals(
     (id): RefusedTarget => ({
       id,
       code: 'ALREADY_PENDING',
-      message: `A ${requestType} waits for ${id} already. Cancel it, or queue another with force.`,
+      message: `${requestType} waits for ${id} already. Cancel it, or queue another with force.`,
     }),
   );
   return { refused: [...named, ...waiting], refusedCount: named.length + pending.count };
@@ -330,7 +330,7 @@ function demandSomething(
   if (done.pending.count > 0) {
     throw new ConflictError(
       'ALREADY_PENDING',
-      `A ${requestType} waits already for each of these. Cancel it, or queue another with force.`,
+      `${requestType} waits already for each of these. Cancel it, or queue another with force.`,
       ['input', 'targets'],
     );
   }
