@@ -1,5 +1,6 @@
 import type { EnqueueAnswer, RefusedTarget } from '../server/mdm/queue/enqueue-types.ts';
 import { ValidationError } from '../server/model/errors.ts';
+import { asksFor } from './asks-for.ts';
 import { builder } from './builder.ts';
 import { asGiven, bulkFields, bulkOf, expectedCountOf, queueNothing } from './bulk.ts';
 import { Command } from './command.ts';
@@ -190,7 +191,7 @@ builder.mutationField('enqueueCommand', (t) =>
         description: 'What, and to whom.',
       }),
     },
-    resolve: async (_root, { input }, context) => {
+    resolve: async (_root, { input }, context, info) => {
       const { useCases, viewer } = context;
       const { plist } = input.command;
       if (typeof plist !== 'string') {
@@ -202,6 +203,7 @@ builder.mutationField('enqueueCommand', (t) =>
         expectedCount: expectedCountOf(input.expectedCount, 'enrolments'),
         push: input.push,
         force: input.force,
+        sampled: asksFor(info, 'targets'),
         timing: {
           priority: input.priority,
           notBefore: input.notBefore ?? null,

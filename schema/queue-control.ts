@@ -6,6 +6,7 @@ import type {
   NotCancelled,
   QueueWorkAnswer,
 } from '../server/mdm/queue/queue-control-types.ts';
+import { asksFor } from './asks-for.ts';
 import { builder } from './builder.ts';
 import {
   askedFields,
@@ -330,7 +331,7 @@ builder.mutationFields((t) => ({
     args: {
       input: t.arg({ type: RetryCommandInput, required: true, description: 'What, to whom.' }),
     },
-    resolve: async (_root, { input }, context) => {
+    resolve: async (_root, { input }, context, info) => {
       if (input.states.length === 0) {
         throw new ValidationError('EMPTY_LIST', '`states` is an empty list.', ['input', 'states']);
       }
@@ -344,6 +345,7 @@ builder.mutationFields((t) => ({
         },
         push: input.push,
         force: input.force,
+        sampled: asksFor(info, 'targets'),
       });
     },
   }),

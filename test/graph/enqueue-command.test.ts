@@ -129,6 +129,67 @@ describe('enqueueCommand', () => {
     });
   });
 
+  /** Asks with a text that selects what it likes. */
+  async function selecting(selection: string, input: EnqueueCommandInput, fragments = '') {
+    const { data, errors } = await askText(
+      server,
+      token,
+      `mutation ($input: EnqueueCommandInput!) {
+         enqueueCommand(input: $input) { ... on EnqueueCommandPayload { queuedCount ${selection} } }
+       } ${fragments}`,
+      { input },
+    );
+    expect(errors).toBeUndefined();
+    return data;
+  }
+
+  it.each<[string, TargetsInput, string[]]>([
+    ['ids', { ids: ['GONE', 'B', 'NOBODY', 'A'] }, ['A', 'B']],
+    ['a filter', { filter: { serialNumbers: ['SN-A', 'SN-C'] } }, ['A', 'C']],
+  ])('queues for %s all the same when nobody asks for the targets', async (_name, targets, ids) => {
+    const uuid = randomUUID();
+    const input = { targets, command: { plist: aCommand(uuid) } };
+    expect(await selecting('refusedCount', input)).toEqual({
+      enqueueCommand: { queuedCount: 2, refusedCount: 'ids' in targets ? 2 : 0 },
+    });
+    const { rows } = await server.pool.query<{ place: string; id: string }>(
+      `select 'queue' as place, e.id from queue_entry join enrollment e on e.key = enrollment_key
+         join command c on c.key = command_key where c.uuid = $1
+       union all
+       select rule, e.id from command_refusal r join enrollment e on e.key = enrollment_key
+         join command c on c.key = command_key where c.uuid = $1
+       order by 1, 2`,
+      [uuid],
+    );
+    expect(rows).toEqual([
+      ...('ids' in targets ? [{ place: 'NOT_ENABLED', id: 'GONE' }] : []),
+      ...ids.map((id) => ({ place: 'queue', id })),
+    ]);
+  });
+
+  it('tells the targets also to who asks under another name, in a fragment of a fragment', async () => {
+    const targets = { filter: { serialNumbers: ['SN-B'] } };
+    const answer = await selecting(
+      '...Outer',
+      { targets, command: { plist: plist() } },
+      `fragment Outer on EnqueuePayload { ...Inner }
+       fragment Inner on EnqueuePayload { whom: targets { nodes: edges { node { enrollmentId } } } }`,
+    );
+    expect(answer).toEqual({
+      enqueueCommand: { queuedCount: 1, whom: { nodes: [{ node: { enrollmentId: 'B' } }] } },
+    });
+  });
+
+  it('tells them to who asks only when it repeats its idempotency key', async () => {
+    const targets = { filter: { serialNumbers: ['SN-B'] } };
+    const input = { targets, command: { plist: plist() }, idempotencyKey: randomUUID() };
+    await selecting('replayed', input);
+    expect(await enqueued(input)).toMatchObject({
+      replayed: true,
+      targets: { edges: [{ node: { enrollmentId: 'B' } }] },
+    });
+  });
+
   it('means device channels unless `channels` says otherwise', async () => {
     const reached = async (channels?: Channels) => {
       const answer = await enqueued({

@@ -37,6 +37,7 @@ export async function enqueueEach(
       push: false,
       // NanoMDM queues whatever it is given.
       force: true,
+      sampled: false,
     });
   } catch (error) {
     if (!isAboutAllIds(error)) throw error;

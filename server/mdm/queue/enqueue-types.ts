@@ -19,6 +19,8 @@ export interface EnqueueInput {
    * such targets are refused with ALREADY_PENDING.
    */
   readonly force: boolean;
+  /** Whether the answer's sample is asked for, which is empty otherwise. */
+  readonly sampled: boolean;
 }
 
 /** When a command's turn comes, and when it is over. */
@@ -53,7 +55,7 @@ export interface EnqueueAnswer {
   /** Of those with ALREADY_PENDING the first 100; all are among the command's targets. */
   readonly refused: readonly RefusedTarget[];
   readonly refusedCount: number;
-  /** The first enrolment ids among those queued, at most 100, in order. */
+  /** The first enrolment ids among those queued, at most 100, in order; maybe none if nobody asks. */
   readonly sample: readonly string[];
   /** The event stream's position from before the work: subscribing after it misses nothing. */
   readonly cursor: string;

@@ -254,7 +254,12 @@ async function store(
       retryOf: origin.retryOf,
     },
     targets,
-    { maximum: input.expectedCount, once: onlyOnce },
+    {
+      maximum: input.expectedCount,
+      once: onlyOnce,
+      // A repeat of the key may ask for what the first request did not.
+      sampled: input.sampled || input.idempotencyKey !== null,
+    },
   );
   if (done.commandKey === null) {
     // Somebody else's transaction brought it in meanwhile.

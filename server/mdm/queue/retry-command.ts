@@ -21,6 +21,7 @@ export interface RetryCommandInput {
   readonly expectedCount: number | null;
   readonly push: boolean;
   readonly force: boolean;
+  readonly sampled: boolean;
   readonly idempotencyKey: string | null;
 }
 
@@ -37,7 +38,7 @@ export async function retryCommand(
 ): Promise<EnqueueAnswer> {
   demandScope(viewer, 'commands:write');
   const command = await demandCommand(ctx.graph, input.commandUuid, viewer);
-  const { idempotencyKey, validateOnly, expectedCount, push, force, timing } = input;
+  const { idempotencyKey, validateOnly, expectedCount, push, force, sampled, timing } = input;
   const uuid = idempotencyKey === null ? randomUUID() : repeatableUuid(viewer, input);
   return enqueueCommand(
     ctx,
@@ -55,6 +56,7 @@ export async function retryCommand(
       timing: { ...timing, priority: timing.priority ?? command.priority },
       push,
       force,
+      sampled,
     },
     { mutation: 'retryCommand', retryOf: command.key },
   );

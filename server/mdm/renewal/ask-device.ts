@@ -55,7 +55,7 @@ export async function askDevice(
       retryOf: null,
     },
     targets,
-    { maximum: null, once: null },
+    { maximum: null, once: null, sampled: false },
   );
   if (commandKey !== null) await askForCommand(client, commandKey);
   return commandKey;

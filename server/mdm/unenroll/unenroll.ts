@@ -97,6 +97,7 @@ async function removeProfile(
     push: true,
     // Another profile's removal may wait as well.
     force: true,
+    sampled: false,
   });
   const { cursor, replayed } = answer;
   return { enrollmentId, commandUuid: answer.commandUuid, cursor, replayed };
