@@ -157,7 +157,7 @@ export const table = {
     help: 'Refuse device messages signed with SHA-1. Many Apple devices still sign so.',
   }),
   apnsUrl: optional('apns-url', {
-    schema: values.upstreamUrl,
+    schema: values.secureUrl,
     expected: 'an https:// URL',
     help: 'Push service to use instead of Apple’s, such as a stand-in.',
   }),
@@ -167,7 +167,7 @@ export const table = {
     help: 'Authorities to trust at --apns-url and --escrow-url instead of the usual ones.',
   }),
   escrowUrl: optional('escrow-url', {
-    schema: values.upstreamUrl,
+    schema: values.secureUrl,
     expected: 'an https:// URL',
     help: 'Service that lifts Activation Locks to use instead of Apple’s, such as a stand-in.',
   }),

@@ -87,6 +87,12 @@ export const upstreamUrl = parsed<URL>((text) => {
   return url.username === '' && url.password === '' ? url : null;
 });
 
+/** Apple's services and their stand-ins: what they are sent is for nobody else to read. */
+export const secureUrl = parsed<URL>((text) => {
+  const url = upstreamUrl.safeParse(text);
+  return url.success && url.data.protocol === 'https:' ? url.data : null;
+});
+
 /** Where devices enrol by account: told to them as it was written, and they take https only. */
 export const enrollmentUrl = parsed<string>((text) => {
   const url = upstreamUrl.safeParse(text);

@@ -30,7 +30,9 @@ export const requestManners: Plugin = {
         if (Array.isArray(requestParserResult)) return;
         const { query } = requestParserResult;
         if (query === undefined || query === null || query === '') {
-          throw malformed('There is no operation. Send its text as `query`.');
+          throw malformed(
+            'There is no operation. Send JSON, as Content-Type: application/json, with its text as `query`.',
+          );
         }
       },
     };

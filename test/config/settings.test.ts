@@ -81,6 +81,13 @@ describe('the settings', () => {
     ]),
   );
 
+  it.each(['--apns-url', '--escrow-url'])('take nothing but https for %s', (flag) => {
+    expect(errorsOf([flag, 'https://localhost:2197'])).toEqual([]);
+    expect(errorsOf([flag, 'http://localhost:2197'])).toEqual([
+      expect.stringContaining('expected an https:// URL'),
+    ]);
+  });
+
   it('take switches alone, with a value, and from the environment', () => {
     expect(settingsOf(['--refuse-sha1']).refuseSha1).toBe(true);
     expect(settingsOf(['--refuse-sha1', '--graphiql=false']).graphiql).toBe(false);
