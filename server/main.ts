@@ -154,4 +154,7 @@ function stopOnSignals(log: Log, as: 'alone' | 'primary' | 'worker'): (running: 
   };
 }
 
+// Whoever reads the log may go away, as `head` does: devices need the server all the same.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
+
 await main();

@@ -43,6 +43,8 @@ export interface ServerProcess {
    */
   logged(message: string, nth?: number): Promise<LogLine>;
   signal(name: NodeJS.Signals): void;
+  /** Reads no more of what it writes, as a reader of logs that has died. */
+  hangUp(): void;
   /** Ends it as an operator does. */
   stop(): Promise<Exit>;
 }
@@ -115,6 +117,10 @@ export function startProcess(flags: readonly string[], options: StartOptions = {
     log,
     logged,
     signal: (name) => void child.kill(name),
+    hangUp() {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    },
     async stop() {
       child.kill('SIGTERM');
       return ended;

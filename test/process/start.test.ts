@@ -37,6 +37,19 @@ describe('a server', () => {
     expect(stdout.split('\n')[0]).toBe(JSON.stringify(server.log[0]));
   });
 
+  it('goes on when nobody reads its log any more, and still ends as it should', async () => {
+    const dataDir = join(scratchFolder(), 'data');
+    const server = startProcess([...anyPort, '--data-dir', dataDir, '--log-level', 'debug']);
+    const { url, deviceUrl } = await server.listening;
+    server.hangUp();
+    for (let time = 0; time < 3; time += 1) {
+      const { status } = await fetch(deviceUrl, { method: 'PUT', body: 'nonsense' });
+      expect(status).toBeGreaterThanOrEqual(400);
+    }
+    expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: 'alive' });
+    expect(await server.stop()).toMatchObject({ status: 0, signal: null });
+  });
+
   it('makes a key and a token at its first start, for its owner only, and neither again', async () => {
     const dataDir = join(scratchFolder(), 'data');
     const files = ['secret.key', 'admin-token'].map((name) => join(dataDir, name));
