@@ -1,5 +1,5 @@
 import { ValidationError } from '../server/model/errors.ts';
-import type { CommandFilter } from '../server/store/read/commands.ts';
+import type { CommandFilter, CommandPosition } from '../server/store/read/commands.ts';
 import { builder } from './builder.ts';
 import { Command } from './command.ts';
 import { counted, countFields } from './count.ts';
@@ -25,10 +25,20 @@ const CommandFilterInput = builder.inputType('CommandFilterInput', {
   }),
 });
 
-const commandCursor = cursorCodec<bigint>(
+/** A command's time is beside its key since lists by time are in the order of times. */
+const commandCursor = cursorCodec<CommandPosition>(
   'commands',
-  (key) => [String(key)],
-  ([key]) => parseKey(key),
+  ({ key, createdMicros }) => [
+    String(key),
+    ...(createdMicros === null ? [] : [String(createdMicros)]),
+  ],
+  ([first, second]) => {
+    const key = parseKey(first);
+    const createdMicros = parseKey(second);
+    return key === null || (second !== undefined && createdMicros === null)
+      ? null
+      : { key, createdMicros };
+  },
 );
 
 builder.queryField('commands', (t) =>
@@ -45,14 +55,15 @@ builder.queryField('commands', (t) =>
         const { lists, viewer } = context;
         const wanted = filterOf(filter ?? {});
         const page = await lists.commandPage(viewer, wanted, stretch);
-        const found = await findCommands(context, page.rows, nodesQuery(context, info));
-        const rows = page.rows.flatMap((key) => {
-          const node = found.get(key);
-          return node ? [{ key, node }] : [];
+        const keys = page.rows.map(({ key }) => key);
+        const found = await findCommands(context, keys, nodesQuery(context, info));
+        const rows = page.rows.flatMap((at) => {
+          const node = found.get(at.key);
+          return node ? [{ at, node }] : [];
         });
         return {
-          ...connectionOf({ rows, more: page.more }, stretch, ({ key, node }) => ({
-            cursor: commandCursor.encode(key),
+          ...connectionOf({ rows, more: page.more }, stretch, ({ at, node }) => ({
+            cursor: commandCursor.encode(at),
             node,
           })),
           ...counted(() => lists.countCommands(viewer, wanted)),

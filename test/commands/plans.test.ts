@@ -43,8 +43,18 @@ beforeAll(async () => {
      from generate_series(1, $1) n`,
     [size],
   );
+  // A third tenant has as many as a tenth of all, of its own types and makers, but for a few.
+  await run(
+    `insert into command (uuid, tenant_id, request_type, body, body_fingerprint, targets_sha256,
+       created_by, created_at)
+     select 'M-' || n, 3, case when n % 1000 = 0 then 'SecurityInfo' else 'ProfileList' end, '', '', '',
+       case when n % 1000 = 1 then 'token:many' else 'token:own' end,
+       timestamptz '2026-01-01Z' + n * interval '1 minute'
+     from generate_series(1, $1 / 10) n`,
+    [size],
+  );
   const only = async (text: string) => BigInt((await run(text)).rows[0]?.key ?? 0);
-  wide = await only('select max(key) as key from command');
+  wide = await only('select max(key) as key from command where tenant_id = 1');
   deep = await only("select key from enrollment where id = 'D-0000001'");
   // Half of all still wait; some were put off, were refused, failed or ended otherwise.
   await run(
@@ -86,6 +96,12 @@ beforeAll(async () => {
        timestamptz '2026-01-01Z' + n * interval '1 minute' from generate_series(1, $2::int) n`,
     [deep, size],
   );
+  // Of the third tenant few are open, of the large one very many.
+  await run(
+    `insert into queue_entry (enrollment_key, urgency, command_key)
+     select $1, 0, key from command where tenant_id = 3 and key % 200 = 0`,
+    [deep],
+  );
   for (const table of [
     ...['enrollment', 'command', 'queue_entry', 'command_result', 'command_refusal', 'check_in'],
   ]) {
@@ -97,6 +113,7 @@ afterAll(() => store.drop());
 
 const ofTenant: Viewer = { actor: 'test', tokenId: null, tenant: 1, scopes: new Set() };
 const ofSmallTenant: Viewer = { ...ofTenant, tenant: 2 };
+const ofMiddleTenant: Viewer = { ...ofTenant, tenant: 3 };
 const ofAll: Viewer = { ...ofTenant, tenant: null };
 
 interface PlanNode {
@@ -163,22 +180,37 @@ async function demandPage<Position>(
 }
 
 describe(`a page of ${size}`, () => {
+  /** A moment in the middle, and one a day later. */
+  const noon = new Date(Date.UTC(2026, 0, 1) + (size / 2) * 60_000);
+  const later = new Date(Number(noon) + 86_400_000);
   const filters: Readonly<Record<string, CommandFilter>> = {
     none: {},
     'a type that many have': { requestTypes: ['ProfileList'] },
     'a type that few have': { requestTypes: ['Rare'] },
+    'a type that the others have': { requestTypes: ['SecurityInfo'] },
     'a maker of many': { createdBy: 'token:many' },
     'a maker of few': { createdBy: 'token:rare' },
+    'a time to begin with': { createdFrom: noon },
+    'a time to end with': { createdBefore: noon },
+    'times that are close': { createdFrom: noon, createdBefore: later },
+    'times and a type': { createdBefore: noon, requestTypes: ['ProfileList'] },
+    'times and a maker': { createdBefore: noon, createdBy: 'token:many' },
     'what is open': { open: true },
+    'what is open of a type that few have': { open: true, requestTypes: ['Rare'] },
+    'what is finished': { open: false },
+    'what is finished of a type that few have': { open: false, requestTypes: ['Rare'] },
+    'what was finished in a time': { open: false, createdBefore: noon },
   };
+  const viewers = [ofTenant, ofSmallTenant, ofMiddleTenant, ofAll];
 
   it.each(Object.entries(filters))('commands costs a page, filtered by %s', async (_, filter) => {
-    await demandPage(
-      wide / 2n,
-      (db, viewer, stretch) => commandPage(db, viewer, filter, stretch),
-      // Open commands are found among all tenants'.
-      filter.open === true ? [ofTenant, ofAll] : [ofTenant, ofSmallTenant, ofAll],
-    );
+    for (const createdMicros of [BigInt(Number(noon)) * 1_000n, null]) {
+      await demandPage(
+        { key: wide / 2n, createdMicros },
+        (db, viewer, stretch) => commandPage(db, viewer, filter, stretch),
+        viewers,
+      );
+    }
   });
 
   const states: readonly (TargetState | null)[] = [

@@ -221,6 +221,41 @@ describe('commands', () => {
     expect((await listed({ filter })).uuids).toEqual(expected.map((number) => `listed-${number}`));
   });
 
+  it('of a time are in the order of times, page by page, also those that were taken over later', async () => {
+    const times = { createdFrom: '2025-01-01T00:00:00Z', createdBefore: '2025-01-08T12:00:00Z' };
+    const key = new Map<string, string>();
+    for (const day of [3, 5, 1, 7, 5, 9]) {
+      const uuid = `taken-over-${day}-${key.size}`;
+      const stored = await aStoredCommand(server.pool, { uuid, requestType: 'TakenOver' });
+      key.set(uuid, stored.key);
+      await server.pool.query('update command set created_at = $2 where key = $1', [
+        stored.key,
+        `2025-01-0${day}T12:00:00Z`,
+      ]);
+    }
+    const expected = ['7-3', '5-4', '5-1', '3-0', '1-2'].map((name) => `taken-over-${name}`);
+    const { token: all } = await server.token({ tenant: null });
+    for (const as of [token, all]) {
+      for (const more of [{}, { requestTypes: ['TakenOver', 'ProfileList'] }]) {
+        const filter = { ...times, ...more };
+        const first = await listed({ filter, first: 2 }, as);
+        const rest = await listed({ filter, first: 3, after: first.endCursor }, as);
+        expect([...first.uuids, ...rest.uuids]).toEqual(expected);
+        expect(rest.hasNextPage).toBe(false);
+        const last = await listed({ filter, last: 2 }, as);
+        expect(last).toMatchObject({ uuids: expected.slice(3), hasPreviousPage: true });
+      }
+    }
+    // A cursor from before it told the time.
+    const old = (uuid: string) =>
+      Buffer.from(JSON.stringify(['commands', key.get(uuid)])).toString('base64url');
+    const behind = await listed({ filter: times, first: 9, after: old('taken-over-5-1') });
+    expect(behind.uuids).toEqual(expected.slice(3));
+    const { uuids: all9 } = await listed({ filter: times, first: 9, after: old('taken-over-9-5') });
+    expect(all9).toEqual(expected);
+    await server.pool.query(`delete from command where request_type = 'TakenOver'`);
+  });
+
   it('that are open page on over those that have ended meanwhile', async () => {
     const first = await listed({ filter: { state: 'OPEN' }, first: 1 });
     expect(first).toMatchObject({ uuids: ['listed-8'], hasNextPage: true });

@@ -10,6 +10,9 @@ import type { DatabaseShape } from './table-shape.ts';
  * is silent. Their conditions are below.
  */
 const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  command: {
+    command_list_created_at_idx: 'index btree (tenant_id, created_at, key)',
+  },
   command_result: {
     command_result_unhappy_idx: 'index btree (command_key, ended, enrollment_key)',
   },
@@ -66,6 +69,7 @@ const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** All else that the migrations make and Prisma's schema has no words for. */
 const beyond = {
   partialIndexes: [
+    "command_list_created_at_idx where (created_at > '-infinity'::timestamp with time zone)",
     "command_result_unhappy_idx where ((ended <> 'ANSWERED'::text) OR (status <> 'Acknowledged'::text))",
     'device_certificate_ending_idx where ((current_at IS NOT NULL) AND (retired_at IS NULL))',
     'device_certificate_migrated_at_idx where ((migrated_at IS NOT NULL) AND (retired_at IS NULL))',

@@ -1,5 +1,6 @@
 import type { Viewer } from '../../model/viewer.ts';
 import { inTime } from '../too-expensive.ts';
+import { commandPageSql, finishedSql } from './command-page.ts';
 import { type Count, countedSql, countLimit, countOf, guessOf } from './count.ts';
 import {
   type Page,
@@ -8,7 +9,6 @@ import {
   type Stretch,
   pageOf,
   params,
-  stretchSql,
   visibleTo,
 } from './keyset.ts';
 
@@ -24,13 +24,24 @@ export interface CommandFilter {
   readonly open?: boolean;
 }
 
-/** A page of command keys, the newest first. */
+/** Where a command stands among all. */
+export interface CommandPosition {
+  readonly key: bigint;
+  /** Microseconds since 1970; null: it was made before positions told times. */
+  readonly createdMicros: bigint | null;
+}
+
+/**
+ * A page of commands, the newest first: by their keys, or by their times where the filter names times and
+ * they need not be open. Keys grow with time but for commands that were taken over from elsewhere, so a
+ * stretch of time is no stretch of keys.
+ */
 export async function commandPage(
   db: Queryable,
   viewer: Viewer,
   filter: CommandFilter,
-  stretch: Stretch<bigint>,
-): Promise<Page<bigint>> {
+  stretch: Stretch<CommandPosition>,
+): Promise<Page<CommandPosition>> {
   // The list is the ascending one from behind.
   const ascending = {
     limit: stretch.limit,
@@ -39,11 +50,15 @@ export async function commandPage(
     fromEnd: !stretch.fromEnd,
   };
   const statement = params();
-  const conditions = conditionsOf(viewer, filter, statement);
-  const sql = (filter.open === true ? openSql : plainSql)(conditions, ascending, statement);
-  const result = await db.query<{ key: string }>(sql, statement.values);
+  const result = await inTime(
+    db.query<{ key: string; micros: string }>(
+      commandPageSql(viewer, filter, ascending, statement),
+      statement.values,
+    ),
+    ['filter'],
+  );
   const { rows, more } = pageOf(
-    result.rows.map(({ key }) => BigInt(key)),
+    result.rows.map(({ key, micros }) => ({ key: BigInt(key), createdMicros: BigInt(micros) })),
     ascending,
   );
   return { rows: rows.toReversed(), more };
@@ -58,24 +73,31 @@ export async function countCommands(
   viewer: Viewer,
   filter: CommandFilter,
 ): Promise<Count> {
-  const statement = params();
-  const conditions = conditionsOf(viewer, filter, statement);
+  const counted = params();
   const every = { limit: countLimit, after: null, before: null, fromEnd: true };
   const { rows } = await inTime(
-    db.query<{ count: number }>(
-      filter.open === true
-        ? `select count(*)::int as count from (${openSql(conditions, every, statement)}) open`
-        : `select ${countedSql(`select from command c where ${conditions}`)} as count`,
-      statement.values,
-    ),
+    filter.open === true
+      ? db.query<{ count: number }>(
+          `select count(*)::int as count from (${commandPageSql(viewer, filter, every, counted)}) open`,
+          counted.values,
+        )
+      : db.query<{ count: number }>(
+          `select ${countedSql(
+            `select from command c where ${conditionsOf(viewer, filter, counted)}
+             ${filter.open === false ? `and ${finishedSql}` : ''}`,
+          )} as count`,
+          counted.values,
+        ),
     ['filter'],
   );
-  const open = 'and exists (select from queue_entry q where q.command_key = c.key)';
+  const guessed = params();
+  const waits = 'exists (select from queue_entry q where q.command_key = c.key)';
   return countOf(rows[0]?.count ?? 0, () =>
     guessOf(
       db,
-      `select from command c where ${conditions} ${filter.open === true ? open : ''}`,
-      statement.values,
+      `select from command c where ${conditionsOf(viewer, filter, guessed)}
+       ${filter.open === undefined ? '' : `and ${filter.open ? '' : 'not '}${waits}`}`,
+      guessed.values,
     ),
   );
 }
@@ -85,13 +107,7 @@ function conditionsOf(viewer: Viewer, filter: CommandFilter, statement: Params):
   const { requestTypes, createdBy, createdFrom, createdBefore } = filter;
   const conditions = [visibleTo(viewer, 'c', statement)];
   if (requestTypes) {
-    // One is by far the usual number, and alone it is read in the order of its index.
-    const [first, ...more] = requestTypes;
-    conditions.push(
-      more.length === 0
-        ? `c.request_type = ${statement.add(first, 'text')}`
-        : `c.request_type = any(${statement.add(requestTypes, 'text[]')})`,
-    );
+    conditions.push(`c.request_type = any(${statement.add(requestTypes, 'text[]')})`);
   }
   if (createdBy !== undefined)
     conditions.push(`c.created_by = ${statement.add(createdBy, 'text')}`);
@@ -99,44 +115,5 @@ function conditionsOf(viewer: Viewer, filter: CommandFilter, statement: Params):
   if (createdBefore) {
     conditions.push(`c.created_at < ${statement.add(createdBefore, 'timestamptz')}`);
   }
-  if (filter.open === false) {
-    conditions.push('not exists (select 1 from queue_entry q where q.command_key = c.key)');
-  }
   return conditions.join(' and ');
-}
-
-function boundsOf(stretch: Stretch<bigint>, statement: Params) {
-  const bound = (key: bigint | null) =>
-    key === null ? null : [statement.add(String(key), 'bigint')];
-  return { after: bound(stretch.after), before: bound(stretch.before) };
-}
-
-function plainSql(conditions: string, stretch: Stretch<bigint>, statement: Params): string {
-  const { where, tail } = stretchSql(['c.key'], boundsOf(stretch, statement), stretch);
-  return `select c.key from command c where ${conditions} ${where} ${tail}`;
-}
-
-/**
- * Open commands are few among very many, so they are found from the queue: from one command's entries
- * it jumps straight to the next command's, until the page is full.
- */
-function openSql(conditions: string, stretch: Stretch<bigint>, statement: Params): string {
-  const { where } = stretchSql(['q.command_key'], boundsOf(stretch, statement), stretch);
-  const [direction, behind] = stretch.fromEnd ? ['desc', '<'] : ['asc', '>'];
-  const next = (from: string) => `(
-    select q.command_key as key from queue_entry q where ${from} ${where}
-    order by q.command_key ${direction} limit 1
-  ) next
-  cross join lateral (
-    select count(*)::int as count from command c where c.key = next.key and ${conditions}
-  ) matching`;
-  return `
-with recursive open (key, matching, found) as (
-  select next.key, matching.count, matching.count from ${next('true')}
-  union all
-  select next.key, matching.count, open.found + matching.count
-  from open cross join lateral ${next(`q.command_key ${behind} open.key`)}
-  where open.found <= ${stretch.limit}
-)
-select key from open where matching > 0 order by key ${direction} limit ${stretch.limit + 1}`;
 }

@@ -8,7 +8,12 @@ import {
   checkInPages,
   checkInsById,
 } from './check-ins.ts';
-import { type CommandFilter, commandPage, countCommands } from './commands.ts';
+import {
+  type CommandFilter,
+  type CommandPosition,
+  commandPage,
+  countCommands,
+} from './commands.ts';
 import { type CommandProgress, commandProgress } from './command-progress.ts';
 import { type TargetRow, countTargets, targetPages } from './command-targets.ts';
 import type { Count } from './count.ts';
@@ -102,8 +107,8 @@ export interface Lists extends InventoryReads {
   commandPage(
     viewer: Viewer,
     filter: CommandFilter,
-    stretch: Stretch<bigint>,
-  ): Promise<Page<bigint>>;
+    stretch: Stretch<CommandPosition>,
+  ): Promise<Page<CommandPosition>>;
   jobPage(
     viewer: Viewer,
     filter: JobFilter,

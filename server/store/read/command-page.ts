@@ -1,0 +1,224 @@
+import type { Viewer } from '../../model/viewer.ts';
+import type { CommandFilter, CommandPosition } from './commands.ts';
+import { type Params, type Stretch, stretchOfParentSql, stretchSql } from './keyset.ts';
+
+/**
+ * The statement of a page of commands, each with its time as `micros`. One tenant's commands of one type
+ * are a stretch of an index; the page is merged of as many such stretches as it takes.
+ */
+export function commandPageSql(
+  viewer: Viewer,
+  filter: CommandFilter,
+  stretch: Stretch<CommandPosition>,
+  statement: Params,
+): string {
+  const isTimed =
+    filter.open !== true &&
+    (filter.createdFrom !== undefined || filter.createdBefore !== undefined);
+  const isAny = !isTimed && filter.requestTypes === undefined && filter.createdBy === undefined;
+  const throughTenants = viewer.tenant === null && !isAny;
+  const [type = null, ...more] = filter.requestTypes ?? [];
+  const source: Source = {
+    tenant: throughTenants
+      ? 'owner.id'
+      : viewer.tenant === null
+        ? null
+        : statement.add(viewer.tenant, 'int'),
+    type: more.length > 0 ? 'type.name' : type === null ? null : statement.add(type, 'text'),
+    maker: filter.createdBy === undefined ? null : statement.add(filter.createdBy, 'text'),
+  };
+  const page =
+    filter.open === true
+      ? openSql(source, filter, stretch, statement)
+      : listedSql(source, filter, isTimed, stretch, statement);
+  if (!throughTenants && more.length === 0) return shownSql(page);
+  const sources = [
+    ...(throughTenants ? ['(select id from owner where id is not null) owner'] : []),
+    ...(more.length > 0
+      ? [`unnest(${statement.add(filter.requestTypes, 'text[]')}) as type (name)`]
+      : []),
+  ];
+  const columns = isTimed ? ['page.created_at', 'page.key'] : ['page.key'];
+  const { tail } = stretchSql(columns, { after: null, before: null }, stretch);
+  const merged = `
+select page.key, page.created_at
+from ${sources.join(' cross join ')} cross join lateral (${page}
+) page ${tail}`;
+  return `${throughTenants ? owners : ''} ${shownSql(merged)}`;
+}
+
+/** The tenants that have commands, found by stepping through the index. */
+const owners = `
+with recursive owner (id) as (
+  (select c.tenant_id from command c order by c.tenant_id limit 1)
+  union all
+  select (select c.tenant_id from command c where c.tenant_id > owner.id
+          order by c.tenant_id limit 1)
+  from owner where owner.id is not null
+)`;
+
+function shownSql(page: string): string {
+  return `select shown.key, (extract(epoch from shown.created_at) * 1000000)::bigint as micros
+from (${page}) shown`;
+}
+
+/** SQL of what one stretch is of; null: of any. */
+interface Source {
+  readonly tenant: string | null;
+  readonly type: string | null;
+  readonly maker: string | null;
+}
+
+/** All but the tenant's, as conditions over `command c`. */
+function kindConditions({ type, maker }: Source): string[] {
+  return [
+    ...(type === null ? [] : [`c.request_type = ${type}`]),
+    ...(maker === null ? [] : [`c.created_by = ${maker}`]),
+  ];
+}
+
+/**
+ * Looked up for each command by itself: as `not exists` it may become a join, for which PostgreSQL reads
+ * the queue of everybody.
+ */
+export const finishedSql =
+  '(select true from queue_entry q where q.command_key = c.key limit 1) is not true';
+
+function listedSql(
+  source: Source,
+  filter: CommandFilter,
+  isTimed: boolean,
+  stretch: Stretch<CommandPosition>,
+  statement: Params,
+): string {
+  const { tenant } = source;
+  const { where, tail } = isTimed
+    ? timedStretchSql(source, filter, stretch, statement)
+    : tenant === null
+      ? keyStretchSql(stretch, statement)
+      : stretchOfParentSql(
+          ['c.tenant_id', 'c.key'],
+          tenant,
+          keyBounds(stretch, statement),
+          stretch,
+        );
+  const conditions = [...kindConditions(source), ...(filter.open === false ? [finishedSql] : [])];
+  return `
+select c.key, c.created_at from command c
+where ${[where, ...conditions].join(' and ')} ${tail}`;
+}
+
+function keyStretchSql(stretch: Stretch<CommandPosition>, statement: Params) {
+  const { where, tail } = stretchSql(['c.key'], keyBounds(stretch, statement), stretch);
+  return { where: `true ${where}`, tail };
+}
+
+function keyBounds(stretch: Stretch<CommandPosition>, statement: Params) {
+  const bound = (position: CommandPosition | null) =>
+    position === null ? null : [statement.add(String(position.key), 'bigint')];
+  return { after: bound(stretch.after), before: bound(stretch.before) };
+}
+
+/** A stretch in the order of times. */
+function timedStretchSql(
+  { tenant }: Source,
+  { createdFrom, createdBefore }: CommandFilter,
+  stretch: Stretch<CommandPosition>,
+  statement: Params,
+) {
+  const from = endOf(stretch.after, createdFrom, (cursor, time) => cursor >= time);
+  const below = endOf(stretch.before, createdBefore, (cursor, time) => cursor < time);
+  const bound = (position: CommandPosition | null) =>
+    position === null
+      ? null
+      : [createdSql(position, statement), statement.add(String(position.key), 'bigint')];
+  const bounds = { after: bound(from.cursor), before: bound(below.cursor) };
+  const { where, tail } = stretchSql(['c.created_at', 'c.key'], bounds, stretch);
+  const times = [
+    from.time === null ? '' : `and c.created_at >= ${microsSql(from.time, statement)}`,
+    below.time === null ? '' : `and c.created_at < ${microsSql(below.time, statement)}`,
+  ];
+  // As `command_list_created_at_idx` says it, which else is not used.
+  const owned = `c.tenant_id = ${tenant} and c.created_at > '-infinity'`;
+  return { where: [owned, where, ...times].join(' '), tail };
+}
+
+/**
+ * Of a cursor and a time, both at one end of a stretch, the narrower one: an index is read from one bound
+ * on, and of two PostgreSQL may take the wide one. Both, where the cursor does not tell its time.
+ */
+function endOf(
+  cursor: CommandPosition | null,
+  time: Date | undefined,
+  isNarrower: (cursor: bigint, time: bigint) => boolean,
+): { readonly cursor: CommandPosition | null; readonly time: bigint | null } {
+  const micros = time === undefined ? null : BigInt(time.getTime()) * 1_000n;
+  const at = cursor?.createdMicros ?? null;
+  if (micros === null || at === null) return { cursor, time: micros };
+  return isNarrower(at, micros) ? { cursor, time: null } : { cursor: null, time: micros };
+}
+
+function createdSql({ key, createdMicros }: CommandPosition, statement: Params): string {
+  if (createdMicros !== null) return microsSql(createdMicros, statement);
+  // Its command may have gone: then by the one before it.
+  return `coalesce((select o.created_at from command o
+    where o.key <= ${statement.add(String(key), 'bigint')} order by o.key desc limit 1), to_timestamp(0))`;
+}
+
+function microsSql(micros: bigint, statement: Params): string {
+  return `(timestamptz 'epoch' + ${statement.add(String(micros), 'bigint')} * interval '1 microsecond')`;
+}
+
+/**
+ * Open commands are few among very many, so they are found from the queue: from one command's entries it
+ * jumps straight to the next command's, until the page is full. As those may be another tenant's, or
+ * otherwise not meant, it jumps from each to the next command that is meant, and from that to the queue's
+ * next. So it takes no more steps than twice the fewer of both.
+ */
+function openSql(
+  source: Source,
+  { createdFrom, createdBefore }: CommandFilter,
+  stretch: Stretch<CommandPosition>,
+  statement: Params,
+): string {
+  const { tenant } = source;
+  const { where } = stretchSql(['q.command_key'], keyBounds(stretch, statement), stretch);
+  const [direction, behind, ahead] = stretch.fromEnd ? ['desc', '<', '+'] : ['asc', '>', '-'];
+  const own = [
+    ...kindConditions(source),
+    // As rows of both, or the tenant's commands might be looked for among everybody's.
+    ...(tenant === null
+      ? [`c.key ${behind}= queued.key`]
+      : [
+          `(c.tenant_id, c.key) ${behind}= (${tenant}, queued.key)`,
+          `c.tenant_id ${stretch.fromEnd ? '>' : '<'}= ${tenant}`,
+        ]),
+  ].join(' and ');
+  const order = (tenant === null ? ['c.key'] : ['c.tenant_id', 'c.key'])
+    .map((column) => `${column} ${direction}`)
+    .join(', ');
+  const matches = [
+    'c.key = queued.key',
+    ...(createdFrom ? [`c.created_at >= ${statement.add(createdFrom, 'timestamptz')}`] : []),
+    ...(createdBefore ? [`c.created_at < ${statement.add(createdBefore, 'timestamptz')}`] : []),
+  ].join(' and ');
+  const next = (from: string) => `(
+    select q.command_key as key from queue_entry q where ${from} ${where}
+    order by q.command_key ${direction} limit 1
+  ) queued
+  cross join lateral (
+    select c.key, c.created_at, (${matches})::int as matching,
+      case when c.key = queued.key then c.key else c.key ${ahead} 1 end as seen
+    from command c where ${own} order by ${order} limit 1
+  ) own`;
+  return `
+with recursive open (key, created_at, matching, seen, found) as (
+  select own.key, own.created_at, own.matching, own.seen, own.matching from ${next('true')}
+  union all
+  select own.key, own.created_at, own.matching, own.seen, open.found + own.matching
+  from open cross join lateral ${next(`q.command_key ${behind} open.seen`)}
+  where open.found <= ${stretch.limit}
+)
+select key, created_at from open where matching > 0
+order by key ${direction} limit ${stretch.limit + 1}`;
+}
