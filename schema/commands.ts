@@ -1,5 +1,5 @@
 import { ValidationError } from '../server/model/errors.ts';
-import type { CommandFilter, CommandPosition } from '../server/store/read/commands.ts';
+import type { CommandFilter, CommandPosition } from '../server/store/read/command-filter.ts';
 import { builder } from './builder.ts';
 import { Command } from './command.ts';
 import { counted, countFields } from './count.ts';

@@ -3,7 +3,8 @@ import type { TargetState } from '../../server/model/targets.ts';
 import type { Viewer } from '../../server/model/viewer.ts';
 import { checkInPages } from '../../server/store/read/check-ins.ts';
 import { targetPages } from '../../server/store/read/command-targets.ts';
-import { type CommandFilter, commandPage } from '../../server/store/read/commands.ts';
+import type { CommandFilter } from '../../server/store/read/command-filter.ts';
+import { commandPage } from '../../server/store/read/commands.ts';
 import type { Queryable, Stretch } from '../../server/store/read/keyset.ts';
 import { queuePages } from '../../server/store/read/queue.ts';
 import { commandResultPages, enrollmentResultPages } from '../../server/store/read/results.ts';
@@ -188,6 +189,12 @@ describe(`a page of ${size}`, () => {
     'a type that many have': { requestTypes: ['ProfileList'] },
     'a type that few have': { requestTypes: ['Rare'] },
     'a type that the others have': { requestTypes: ['SecurityInfo'] },
+    'several types': { requestTypes: ['Rare', 'SecurityInfo', 'ProfileList'] },
+    'types that few have': { requestTypes: ['Rare', 'SecurityInfo'] },
+    'a type that few have and a maker of many': {
+      requestTypes: ['Rare'],
+      createdBy: 'token:many',
+    },
     'a maker of many': { createdBy: 'token:many' },
     'a maker of few': { createdBy: 'token:rare' },
     'a time to begin with': { createdFrom: noon },

@@ -1,6 +1,9 @@
 import type { Viewer } from '../../model/viewer.ts';
-import type { CommandFilter, CommandPosition } from './commands.ts';
+import type { CommandFilter, CommandPosition } from './command-filter.ts';
 import { type Params, type Stretch, stretchOfParentSql, stretchSql } from './keyset.ts';
+
+/** Of more types than these a page is looked for among all types. */
+const mostMerged = 20;
 
 /**
  * The statement of a page of commands, each with its time as `micros`. One tenant's commands of one type
@@ -12,37 +15,35 @@ export function commandPageSql(
   stretch: Stretch<CommandPosition>,
   statement: Params,
 ): string {
+  const { requestTypes = [], createdBy, open } = filter;
   const isTimed =
-    filter.open !== true &&
-    (filter.createdFrom !== undefined || filter.createdBefore !== undefined);
-  const isAny = !isTimed && filter.requestTypes === undefined && filter.createdBy === undefined;
+    open !== true && (filter.createdFrom !== undefined || filter.createdBefore !== undefined);
+  const isAny = !isTimed && requestTypes.length === 0 && createdBy === undefined;
   const throughTenants = viewer.tenant === null && !isAny;
-  const [type = null, ...more] = filter.requestTypes ?? [];
-  const source: Source = {
-    tenant: throughTenants
-      ? 'owner.id'
-      : viewer.tenant === null
-        ? null
-        : statement.add(viewer.tenant, 'int'),
-    type: more.length > 0 ? 'type.name' : type === null ? null : statement.add(type, 'text'),
-    maker: filter.createdBy === undefined ? null : statement.add(filter.createdBy, 'text'),
-  };
-  const page =
-    filter.open === true
+  const tenant = viewer.tenant === null ? null : statement.add(viewer.tenant, 'int');
+  const maker = createdBy === undefined ? null : statement.add(createdBy, 'text');
+  // PostgreSQL knows how frequent a type is only where it stands in the statement by itself.
+  const types =
+    requestTypes.length === 0
+      ? [null]
+      : requestTypes.length > mostMerged
+        ? [`any(${statement.add(requestTypes, 'text[]')})`]
+        : requestTypes.map((one) => statement.add(one, 'text'));
+  const pages = types.map((type) => {
+    const source = { tenant: throughTenants ? 'owner.id' : tenant, type, maker };
+    return open === true
       ? openSql(source, filter, stretch, statement)
       : listedSql(source, filter, isTimed, stretch, statement);
-  if (!throughTenants && more.length === 0) return shownSql(page);
-  const sources = [
-    ...(throughTenants ? ['(select id from owner where id is not null) owner'] : []),
-    ...(more.length > 0
-      ? [`unnest(${statement.add(filter.requestTypes, 'text[]')}) as type (name)`]
-      : []),
-  ];
+  });
+  const [only = '', ...more] = pages;
+  if (!throughTenants && more.length === 0) return shownSql(only);
   const columns = isTimed ? ['page.created_at', 'page.key'] : ['page.key'];
   const { tail } = stretchSql(columns, { after: null, before: null }, stretch);
+  const each = pages.map((page) => `(${page})`).join('\nunion all\n');
   const merged = `
 select page.key, page.created_at
-from ${sources.join(' cross join ')} cross join lateral (${page}
+from ${throughTenants ? '(select id from owner where id is not null) owner cross join lateral' : ''} (
+${each}
 ) page ${tail}`;
   return `${throughTenants ? owners : ''} ${shownSql(merged)}`;
 }
@@ -91,11 +92,12 @@ function listedSql(
   stretch: Stretch<CommandPosition>,
   statement: Params,
 ): string {
-  const { tenant } = source;
+  const { tenant, type, maker } = source;
   const { where, tail } = isTimed
     ? timedStretchSql(source, filter, stretch, statement)
-    : tenant === null
-      ? keyStretchSql(stretch, statement)
+    : tenant === null || (type !== null && maker !== null)
+      ? // Which of two indexes is better PostgreSQL says best.
+        keyStretchSql(tenant, stretch, statement)
       : stretchOfParentSql(
           ['c.tenant_id', 'c.key'],
           tenant,
@@ -108,9 +110,13 @@ select c.key, c.created_at from command c
 where ${[where, ...conditions].join(' and ')} ${tail}`;
 }
 
-function keyStretchSql(stretch: Stretch<CommandPosition>, statement: Params) {
+function keyStretchSql(
+  tenant: string | null,
+  stretch: Stretch<CommandPosition>,
+  statement: Params,
+) {
   const { where, tail } = stretchSql(['c.key'], keyBounds(stretch, statement), stretch);
-  return { where: `true ${where}`, tail };
+  return { where: `${tenant === null ? 'true' : `c.tenant_id = ${tenant}`} ${where}`, tail };
 }
 
 function keyBounds(stretch: Stretch<CommandPosition>, statement: Params) {

@@ -1,5 +1,6 @@
 import type { Viewer } from '../../model/viewer.ts';
 import { inTime } from '../too-expensive.ts';
+import type { CommandFilter, CommandPosition } from './command-filter.ts';
 import { commandPageSql, finishedSql } from './command-page.ts';
 import { type Count, countedSql, countLimit, countOf, guessOf } from './count.ts';
 import {
@@ -11,25 +12,6 @@ import {
   params,
   visibleTo,
 } from './keyset.ts';
-
-/** Which commands: every member that is given must hold. */
-export interface CommandFilter {
-  readonly requestTypes?: readonly string[];
-  readonly createdBy?: string;
-  /** From this time on. */
-  readonly createdFrom?: Date;
-  /** Before this time. */
-  readonly createdBefore?: Date;
-  /** True: somebody's queue still holds it. */
-  readonly open?: boolean;
-}
-
-/** Where a command stands among all. */
-export interface CommandPosition {
-  readonly key: bigint;
-  /** Microseconds since 1970; null: it was made before positions told times. */
-  readonly createdMicros: bigint | null;
-}
 
 /**
  * A page of commands, the newest first: by their keys, or by their times where the filter names times and

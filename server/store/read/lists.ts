@@ -8,12 +8,8 @@ import {
   checkInPages,
   checkInsById,
 } from './check-ins.ts';
-import {
-  type CommandFilter,
-  type CommandPosition,
-  commandPage,
-  countCommands,
-} from './commands.ts';
+import type { CommandFilter, CommandPosition } from './command-filter.ts';
+import { commandPage, countCommands } from './commands.ts';
 import { type CommandProgress, commandProgress } from './command-progress.ts';
 import { type TargetRow, countTargets, targetPages } from './command-targets.ts';
 import type { Count } from './count.ts';

@@ -1,0 +1,18 @@
+/** Which commands: every member that is given must hold. */
+export interface CommandFilter {
+  readonly requestTypes?: readonly string[];
+  readonly createdBy?: string;
+  /** From this time on. */
+  readonly createdFrom?: Date;
+  /** Before this time. */
+  readonly createdBefore?: Date;
+  /** True: somebody's queue still holds it. */
+  readonly open?: boolean;
+}
+
+/** Where a command stands among all. */
+export interface CommandPosition {
+  readonly key: bigint;
+  /** Microseconds since 1970; null: it was made before positions told times. */
+  readonly createdMicros: bigint | null;
+}
