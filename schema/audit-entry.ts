@@ -1,9 +1,10 @@
 import type { Prisma } from '../generated/prisma/client.ts';
 import { builder } from './builder.ts';
-import { keyList } from './key-page.ts';
+
 import { nodesQuery, ofTenant } from './load.ts';
-import { parseKey } from './page.ts';
+import { connectionOf, parseKey, stretchOf } from './page.ts';
 import { linkTenant, Tenant } from './tenant.ts';
+import { timedCursor } from './timed-cursor.ts';
 
 const readers = { scope: 'audit:read' } as const;
 
@@ -51,7 +52,7 @@ const FilterInput = builder.inputType('AuditEntryFilterInput', {
   }),
 });
 
-const auditPage = keyList('auditEntries', 'desc', (row: { key: bigint }) => row.key);
+const auditCursor = timedCursor('auditEntries');
 
 builder.queryField('auditEntries', (t) =>
   t.connection({
@@ -61,26 +62,32 @@ builder.queryField('auditEntries', (t) =>
     args: {
       filter: t.arg({ type: FilterInput, description: 'Only these entries; absent: all.' }),
     },
-    resolve: (_root, { filter, ...args }, context, info) => {
-      const { prisma, viewer } = context;
+    resolve: async (_root, { filter, ...args }, context, info) => {
+      const { lists, prisma, viewer } = context;
       const { actors, actions, from, until } = filter ?? {};
-      const query: { select?: Prisma.AuditEntrySelect } = nodesQuery(context, info, 'key');
-      return auditPage(args, ({ key, order, take }) =>
-        prisma.auditEntry.findMany({
-          ...query,
-          where: {
-            ...ofTenant(viewer),
-            key,
-            ...(actors && { actor: { in: actors.map(storable) } }),
-            ...(actions && { action: { in: actions.map(storable) } }),
-            ...((from || until) && {
-              at: { ...(from && { gte: from }), ...(until && { lt: until }) },
-            }),
-          },
-          orderBy: { key: order },
-          take,
-        }),
+      const stretch = stretchOf(args, auditCursor);
+      const page = await lists.auditPage(
+        viewer,
+        {
+          ...(actors && { actors: actors.map(storable) }),
+          ...(actions && { actions: actions.map(storable) }),
+          ...(from && { from }),
+          ...(until && { until }),
+        },
+        stretch,
       );
+      const query: { select?: Prisma.AuditEntrySelect } = nodesQuery(context, info, 'key');
+      const where = { key: { in: page.rows.map(({ key }) => key) }, ...ofTenant(viewer) };
+      const found = await prisma.auditEntry.findMany({ ...query, where });
+      const byKey = new Map(found.map((entry) => [entry.key, entry]));
+      const rows = page.rows.flatMap((at) => {
+        const node = byKey.get(at.key);
+        return node ? [{ at, node }] : [];
+      });
+      return connectionOf({ rows, more: page.more }, stretch, ({ at, node }) => ({
+        cursor: auditCursor.encode(at),
+        node,
+      }));
     },
   }),
 );

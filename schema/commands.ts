@@ -1,10 +1,11 @@
 import { ValidationError } from '../server/model/errors.ts';
-import type { CommandFilter, CommandPosition } from '../server/store/read/command-filter.ts';
+import type { CommandFilter } from '../server/store/read/command-filter.ts';
 import { builder } from './builder.ts';
 import { Command } from './command.ts';
 import { counted, countFields } from './count.ts';
 import { findCommands, nodesQuery } from './load.ts';
-import { connectionOf, cursorCodec, parseKey, stretchOf } from './page.ts';
+import { connectionOf, stretchOf } from './page.ts';
+import { timedCursor } from './timed-cursor.ts';
 
 const CommandState = builder.enumType('CommandState', {
   description: 'Whether a command still waits for anybody.',
@@ -25,21 +26,7 @@ const CommandFilterInput = builder.inputType('CommandFilterInput', {
   }),
 });
 
-/** A command's time is beside its key since lists by time are in the order of times. */
-const commandCursor = cursorCodec<CommandPosition>(
-  'commands',
-  ({ key, createdMicros }) => [
-    String(key),
-    ...(createdMicros === null ? [] : [String(createdMicros)]),
-  ],
-  ([first, second]) => {
-    const key = parseKey(first);
-    const createdMicros = parseKey(second);
-    return key === null || (second !== undefined && createdMicros === null)
-      ? null
-      : { key, createdMicros };
-  },
-);
+const commandCursor = timedCursor('commands');
 
 builder.queryField('commands', (t) =>
   t.connection(

@@ -9,6 +9,7 @@ import type { Queryable, Stretch } from '../../server/store/read/keyset.ts';
 import { queuePages } from '../../server/store/read/queue.ts';
 import { commandResultPages, enrollmentResultPages } from '../../server/store/read/results.ts';
 import { type TestDatabase, testDatabase } from '../harness/database.ts';
+import { costOf, stretches } from '../harness/plan-cost.ts';
 
 const size = process.env['GRAPHMDM_SOAK'] ? 1_000_000 : 100_000;
 /** Pages of 8 KB that a page of 20 may touch: each row has its enrolment and its command looked up. */
@@ -117,54 +118,6 @@ const ofSmallTenant: Viewer = { ...ofTenant, tenant: 2 };
 const ofMiddleTenant: Viewer = { ...ofTenant, tenant: 3 };
 const ofAll: Viewer = { ...ofTenant, tenant: null };
 
-interface PlanNode {
-  readonly 'Node Type': string;
-  readonly 'Index Name'?: string;
-  readonly 'Actual Loops': number;
-  readonly 'Shared Hit Blocks': number;
-  readonly 'Shared Read Blocks': number;
-  readonly Plans?: readonly PlanNode[];
-}
-
-function nodesOf(node: PlanNode): readonly PlanNode[] {
-  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-}
-
-/** What a reader's statement costs. */
-async function costOf(read: (db: Queryable) => Promise<unknown>) {
-  const explained: PlanNode[] = [];
-  const pool = store.database.graph;
-  const query = async (text: string, values: unknown[]) => {
-    const plan = await pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-      `explain (analyze, buffers, timing off, format json) ${text}`,
-      values,
-    );
-    explained.push(...plan.rows.map((row) => row['QUERY PLAN'][0].Plan));
-    return pool.query(text, values);
-  };
-  await read({ query: query as unknown as Queryable['query'] });
-  const nodes = explained.flatMap(nodesOf).filter((node) => node['Actual Loops'] > 0);
-  return {
-    buffers: explained.reduce(
-      (sum, node) => sum + node['Shared Hit Blocks'] + node['Shared Read Blocks'],
-      0,
-    ),
-    scans: nodes.filter((node) => node['Node Type'] === 'Seq Scan').length,
-    said: nodes.map((node) => [node['Node Type'], node['Index Name']].join(' ')).join(', '),
-  };
-}
-
-/** The first page, the last, and those in the middle in both directions. */
-function stretches<Position>(middle: Position): readonly Stretch<Position>[] {
-  const rest = { limit: 20, after: null, before: null };
-  return [
-    { ...rest, fromEnd: false },
-    { ...rest, fromEnd: true },
-    { ...rest, after: middle, fromEnd: false },
-    { ...rest, before: middle, fromEnd: true },
-  ];
-}
-
 async function demandPage<Position>(
   middle: Position,
   read: (db: Queryable, viewer: Viewer, stretch: Stretch<Position>) => Promise<unknown>,
@@ -172,7 +125,9 @@ async function demandPage<Position>(
 ): Promise<void> {
   for (const viewer of viewers) {
     for (const stretch of stretches(middle)) {
-      const { buffers, said } = await costOf((db) => read(db, viewer, stretch));
+      const { buffers, said } = await costOf(store.database.graph, (db) =>
+        read(db, viewer, stretch),
+      );
       const shown = { ...stretch, after: stretch.after !== null, before: stretch.before !== null };
       const about = `${viewer.tenant} ${JSON.stringify(shown)} ${buffers}: ${said}`;
       expect(buffers, about).toBeLessThan(mostBuffers);
@@ -211,9 +166,9 @@ describe(`a page of ${size}`, () => {
   const viewers = [ofTenant, ofSmallTenant, ofMiddleTenant, ofAll];
 
   it.each(Object.entries(filters))('commands costs a page, filtered by %s', async (_, filter) => {
-    for (const createdMicros of [BigInt(Number(noon)) * 1_000n, null]) {
+    for (const micros of [BigInt(Number(noon)) * 1_000n, null]) {
       await demandPage(
-        { key: wide / 2n, createdMicros },
+        { key: wide / 2n, micros },
         (db, viewer, stretch) => commandPage(db, viewer, filter, stretch),
         viewers,
       );

@@ -44,6 +44,8 @@ const partial: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   enrollment_invitation: {
     enrollment_invitation_enrollment_key_idx: 'index btree (enrollment_key)',
+    enrollment_invitation_list_all_idx: 'index btree (key)',
+    enrollment_invitation_list_idx: 'index btree (tenant_id, key)',
   },
   event: {
     event_seq_key: 'unique (seq)',
@@ -75,6 +77,8 @@ const beyond = {
     'device_certificate_migrated_at_idx where ((migrated_at IS NOT NULL) AND (retired_at IS NULL))',
     'enrollment_device_key_idx where (device_key IS NOT NULL)',
     'enrollment_invitation_enrollment_key_idx where (enrollment_key IS NOT NULL)',
+    'enrollment_invitation_list_all_idx where (enrollment_key IS NULL)',
+    'enrollment_invitation_list_idx where (enrollment_key IS NULL)',
     'enrollment_list_awaiting_idx where ((device_key IS NULL) AND (awaiting_configuration IS TRUE))',
     'enrollment_list_cert_not_after_idx where (device_key IS NULL)',
     'enrollment_list_created_at_idx where (device_key IS NULL)',

@@ -11,3 +11,14 @@ DROP INDEX "command_created_by_key_idx";
 -- All tenants' times are for retention alone, which looks for the oldest.
 DROP INDEX "command_created_at_idx";
 CREATE INDEX "command_created_at_idx" ON "command" USING BRIN ("created_at");
+
+-- Challenges of renewals are no invitations, and are by far the most.
+CREATE INDEX "enrollment_invitation_list_idx" ON "enrollment_invitation" ("tenant_id", "key")
+  WHERE "enrollment_key" IS NULL;
+CREATE INDEX "enrollment_invitation_list_all_idx" ON "enrollment_invitation" ("key")
+  WHERE "enrollment_key" IS NULL;
+DROP INDEX "enrollment_invitation_tenant_id_key_idx";
+
+CREATE INDEX "job_created_at_id_idx" ON "job" ("created_at", "id");
+CREATE INDEX "certificate_renewal_state_enrollment_key_idx"
+  ON "certificate_renewal" ("state", "enrollment_key");

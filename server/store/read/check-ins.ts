@@ -55,15 +55,23 @@ export async function checkInPages(
         `* interval '1 microsecond')`,
       statement.add(position.id, 'uuid'),
     ];
-  const bounds = { after: bound(stretch.after), before: bound(stretch.before) };
-  const { where, tail } = stretchSql(['m.received_at', 'm.id'], bounds, stretch);
+  const [after, before] = [bound(stretch.after), bound(stretch.before)];
+  // Said by rows of the enrolment too: PostgreSQL does not know how many check-ins one has, and would read
+  // and sort all that are behind a cursor.
+  const row = '(m.enrollment_key, m.received_at, m.id)';
+  const where = [
+    after ? `${row} > (e.key, ${after.join(', ')})` : 'm.enrollment_key >= e.key',
+    before ? `${row} < (e.key, ${before.join(', ')})` : 'm.enrollment_key <= e.key',
+  ].join(' and ');
+  const ordered = ['m.enrollment_key', 'm.received_at', 'm.id'];
+  const { tail } = stretchSql(ordered, { after: null, before: null }, stretch);
   const direction = stretch.fromEnd ? 'desc' : '';
   const result = await db.query<Row>(
     `select message.*
      from unnest($1::bigint[]) as parent (key)
      join enrollment e on e.key = parent.key and ${visible}
      cross join lateral (
-       select ${columns} from check_in m where m.enrollment_key = e.key ${where} ${tail}
+       select ${columns} from check_in m where ${where} ${tail}
      ) message
      order by message.enrollment_key, message.received_at ${direction}, message.id ${direction}`,
     statement.values,

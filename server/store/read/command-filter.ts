@@ -9,10 +9,3 @@ export interface CommandFilter {
   /** True: somebody's queue still holds it. */
   readonly open?: boolean;
 }
-
-/** Where a command stands among all. */
-export interface CommandPosition {
-  readonly key: bigint;
-  /** Microseconds since 1970; null: it was made before positions told times. */
-  readonly createdMicros: bigint | null;
-}

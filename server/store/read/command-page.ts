@@ -1,6 +1,7 @@
 import type { Viewer } from '../../model/viewer.ts';
-import type { CommandFilter, CommandPosition } from './command-filter.ts';
+import type { CommandFilter } from './command-filter.ts';
 import { type Params, type Stretch, stretchOfParentSql, stretchSql } from './keyset.ts';
+import { timeInMicros, type TimedPosition, timedStretchSql } from './timed-stretch.ts';
 
 /** Of more types than these a page is looked for among all types. */
 const mostMerged = 20;
@@ -12,7 +13,7 @@ const mostMerged = 20;
 export function commandPageSql(
   viewer: Viewer,
   filter: CommandFilter,
-  stretch: Stretch<CommandPosition>,
+  stretch: Stretch<TimedPosition>,
   statement: Params,
 ): string {
   const { requestTypes = [], createdBy, open } = filter;
@@ -59,7 +60,7 @@ with recursive owner (id) as (
 )`;
 
 function shownSql(page: string): string {
-  return `select shown.key, (extract(epoch from shown.created_at) * 1000000)::bigint as micros
+  return `select shown.key, ${timeInMicros('shown.created_at')} as micros
 from (${page}) shown`;
 }
 
@@ -89,14 +90,14 @@ function listedSql(
   source: Source,
   filter: CommandFilter,
   isTimed: boolean,
-  stretch: Stretch<CommandPosition>,
+  stretch: Stretch<TimedPosition>,
   statement: Params,
 ): string {
   const { tenant, type, maker } = source;
   const { where, tail } = isTimed
-    ? timedStretchSql(source, filter, stretch, statement)
+    ? timedStretch(source, filter, stretch, statement)
     : tenant === null || (type !== null && maker !== null)
-      ? // Which of two indexes is better PostgreSQL says best.
+      ? // Of the two indexes PostgreSQL takes the one that has less.
         keyStretchSql(tenant, stretch, statement)
       : stretchOfParentSql(
           ['c.tenant_id', 'c.key'],
@@ -110,69 +111,35 @@ select c.key, c.created_at from command c
 where ${[where, ...conditions].join(' and ')} ${tail}`;
 }
 
-function keyStretchSql(
-  tenant: string | null,
-  stretch: Stretch<CommandPosition>,
-  statement: Params,
-) {
+function keyStretchSql(tenant: string | null, stretch: Stretch<TimedPosition>, statement: Params) {
   const { where, tail } = stretchSql(['c.key'], keyBounds(stretch, statement), stretch);
   return { where: `${tenant === null ? 'true' : `c.tenant_id = ${tenant}`} ${where}`, tail };
 }
 
-function keyBounds(stretch: Stretch<CommandPosition>, statement: Params) {
-  const bound = (position: CommandPosition | null) =>
+function keyBounds(stretch: Stretch<TimedPosition>, statement: Params) {
+  const bound = (position: TimedPosition | null) =>
     position === null ? null : [statement.add(String(position.key), 'bigint')];
   return { after: bound(stretch.after), before: bound(stretch.before) };
 }
 
-/** A stretch in the order of times. */
-function timedStretchSql(
+function timedStretch(
   { tenant }: Source,
   { createdFrom, createdBefore }: CommandFilter,
-  stretch: Stretch<CommandPosition>,
+  stretch: Stretch<TimedPosition>,
   statement: Params,
 ) {
-  const from = endOf(stretch.after, createdFrom, (cursor, time) => cursor >= time);
-  const below = endOf(stretch.before, createdBefore, (cursor, time) => cursor < time);
-  const bound = (position: CommandPosition | null) =>
-    position === null
-      ? null
-      : [createdSql(position, statement), statement.add(String(position.key), 'bigint')];
-  const bounds = { after: bound(from.cursor), before: bound(below.cursor) };
-  const { where, tail } = stretchSql(['c.created_at', 'c.key'], bounds, stretch);
-  const times = [
-    from.time === null ? '' : `and c.created_at >= ${microsSql(from.time, statement)}`,
-    below.time === null ? '' : `and c.created_at < ${microsSql(below.time, statement)}`,
-  ];
-  // As `command_list_created_at_idx` says it, which else is not used.
-  const owned = `c.tenant_id = ${tenant} and c.created_at > '-infinity'`;
-  return { where: [owned, where, ...times].join(' '), tail };
-}
-
-/**
- * Of a cursor and a time, both at one end of a stretch, the narrower one: an index is read from one bound
- * on, and of two PostgreSQL may take the wide one. Both, where the cursor does not tell its time.
- */
-function endOf(
-  cursor: CommandPosition | null,
-  time: Date | undefined,
-  isNarrower: (cursor: bigint, time: bigint) => boolean,
-): { readonly cursor: CommandPosition | null; readonly time: bigint | null } {
-  const micros = time === undefined ? null : BigInt(time.getTime()) * 1_000n;
-  const at = cursor?.createdMicros ?? null;
-  if (micros === null || at === null) return { cursor, time: micros };
-  return isNarrower(at, micros) ? { cursor, time: null } : { cursor: null, time: micros };
-}
-
-function createdSql({ key, createdMicros }: CommandPosition, statement: Params): string {
-  if (createdMicros !== null) return microsSql(createdMicros, statement);
-  // Its command may have gone: then by the one before it.
-  return `coalesce((select o.created_at from command o
-    where o.key <= ${statement.add(String(key), 'bigint')} order by o.key desc limit 1), to_timestamp(0))`;
-}
-
-function microsSql(micros: bigint, statement: Params): string {
-  return `(timestamptz 'epoch' + ${statement.add(String(micros), 'bigint')} * interval '1 microsecond')`;
+  const times = { from: createdFrom, before: createdBefore };
+  const { where, tail } = timedStretchSql(
+    { table: 'command', alias: 'c', time: 'created_at' },
+    times,
+    stretch,
+    statement,
+  );
+  // The second is as `command_list_created_at_idx` says it, which is not used otherwise.
+  return {
+    where: `c.tenant_id = ${tenant} and c.created_at > '-infinity' ${where}`,
+    tail,
+  };
 }
 
 /**
@@ -184,7 +151,7 @@ function microsSql(micros: bigint, statement: Params): string {
 function openSql(
   source: Source,
   { createdFrom, createdBefore }: CommandFilter,
-  stretch: Stretch<CommandPosition>,
+  stretch: Stretch<TimedPosition>,
   statement: Params,
 ): string {
   const { tenant } = source;

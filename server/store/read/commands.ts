@@ -1,6 +1,6 @@
 import type { Viewer } from '../../model/viewer.ts';
 import { inTime } from '../too-expensive.ts';
-import type { CommandFilter, CommandPosition } from './command-filter.ts';
+import type { CommandFilter } from './command-filter.ts';
 import { commandPageSql, finishedSql } from './command-page.ts';
 import { type Count, countedSql, countLimit, countOf, guessOf } from './count.ts';
 import {
@@ -12,6 +12,7 @@ import {
   params,
   visibleTo,
 } from './keyset.ts';
+import { type TimedPosition, fromBehind, positionsOf } from './timed-stretch.ts';
 
 /**
  * A page of commands, the newest first: by their keys, or by their times where the filter names times and
@@ -22,15 +23,9 @@ export async function commandPage(
   db: Queryable,
   viewer: Viewer,
   filter: CommandFilter,
-  stretch: Stretch<CommandPosition>,
-): Promise<Page<CommandPosition>> {
-  // The list is the ascending one from behind.
-  const ascending = {
-    limit: stretch.limit,
-    after: stretch.before,
-    before: stretch.after,
-    fromEnd: !stretch.fromEnd,
-  };
+  stretch: Stretch<TimedPosition>,
+): Promise<Page<TimedPosition>> {
+  const ascending = fromBehind(stretch);
   const statement = params();
   const result = await inTime(
     db.query<{ key: string; micros: string }>(
@@ -39,10 +34,7 @@ export async function commandPage(
     ),
     ['filter'],
   );
-  const { rows, more } = pageOf(
-    result.rows.map(({ key, micros }) => ({ key: BigInt(key), createdMicros: BigInt(micros) })),
-    ascending,
-  );
+  const { rows, more } = pageOf(positionsOf(result.rows), ascending);
   return { rows: rows.toReversed(), more };
 }
 

@@ -8,7 +8,8 @@ import {
   checkInPages,
   checkInsById,
 } from './check-ins.ts';
-import type { CommandFilter, CommandPosition } from './command-filter.ts';
+import { type AuditFilter, auditPage } from './audit-entries.ts';
+import type { CommandFilter } from './command-filter.ts';
 import { commandPage, countCommands } from './commands.ts';
 import { type CommandProgress, commandProgress } from './command-progress.ts';
 import { type TargetRow, countTargets, targetPages } from './command-targets.ts';
@@ -36,6 +37,7 @@ import {
   jobPage,
 } from './jobs.ts';
 import type { Page, Queryable, Stretch } from './keyset.ts';
+import type { TimedPosition } from './timed-stretch.ts';
 import { searchesInside } from './search-index.ts';
 import { devicesOnTopics } from './push-certificates.ts';
 import { type QueuePosition, type QueueRow, countQueues, queuePages } from './queue.ts';
@@ -103,8 +105,13 @@ export interface Lists extends InventoryReads {
   commandPage(
     viewer: Viewer,
     filter: CommandFilter,
-    stretch: Stretch<CommandPosition>,
-  ): Promise<Page<CommandPosition>>;
+    stretch: Stretch<TimedPosition>,
+  ): Promise<Page<TimedPosition>>;
+  auditPage(
+    viewer: Viewer,
+    filter: AuditFilter,
+    stretch: Stretch<TimedPosition>,
+  ): Promise<Page<TimedPosition>>;
   jobPage(
     viewer: Viewer,
     filter: JobFilter,
@@ -203,6 +210,7 @@ export function createLists(db: Queryable): Lists {
     countEnrollmentResults: (...args) => countEnrollmentResults(db, ...args),
     countCommandResults: (...args) => countCommandResults(db, ...args),
     commandPage: (...args) => commandPage(db, ...args),
+    auditPage: (...args) => auditPage(db, ...args),
     jobPage: (...args) => jobPage(db, ...args),
     jobErrorPages: (...args) => jobErrorPages(db, ...args),
     targetPages: (...args) => targetPages(db, ...args),
