@@ -6,7 +6,9 @@ import { listedFilters } from '../server/store/read/listed.ts';
 
 const file = 'docs/lists.md';
 
-const markdown = `# Lists of devices: what costs a page
+const markdown = `# Lists: what costs a page
+
+## Devices
 
 \`enrollments\` answers a page at a time. For each filter below, alone and in one of its orders, a page costs the
 same with a thousand devices and with a million: it is one stretch of an index. Plans are tested. A token for all
@@ -54,6 +56,27 @@ among many is looked for long. A query that the database needs more than 15 seco
 What is not known of a device sorts before all else. Devices that are equal in an order come as they were first heard
 of. A cursor belongs to its order. \`totalCount\` is exact to 10,000; beyond it \`totalCountIsEstimate\` is true.
 \`LAST_SEEN\`, \`lastSeenBefore\` and \`lastSeenAfter\` go by the hour; \`lastSeenAt\` tells the time.
+
+## Other lists
+
+In these a page costs the same whatever there is, also for a small tenant beside a large one; plans are tested. What
+stands on the right takes longer the more of it there is.
+
+| list | costs a page | costs what is passed over |
+|---|---|---|
+| \`commands\` | no filter; \`requestTypes\` (up to 20); \`createdBy\`; \`createdFrom\`, \`createdBefore\`; each also with \`FINISHED\` | \`FINISHED\`: the open ones between. \`OPEN\`: commands that are open or commands that the rest of the filter means, whichever are fewer; with times, all open ones. Two of type, maker and times: what only one of them means |
+| \`command.targets\`, \`command.results\` | no filter; \`states\`, one. For a token of one tenant, where the command reaches no other | |
+| a device's \`queue\`, \`checkIns\`, \`strayReports\`, \`inventoryChanges\` | no filter, \`state\` | |
+| a device's \`results\` | no filter | \`states\`: that device's other results |
+| \`auditEntries\` | no filter; \`actors\`, \`actions\`, one; \`from\`, \`until\` | two of them, several actors or actions, and a tenant's by times: what only one of them means |
+| \`jobs\` | no filter; \`states\` of those that are not done | other \`states\`, \`kinds\`: other jobs |
+| \`certificateRenewals\` | no filter; \`states\`, one | \`expiresBefore\`: other renewals |
+| \`issuedCertificates\`, \`enrollmentInvitations\`, \`tags\`, \`apiTokens\`, \`projectionFailures\` | no filter; \`prefix\`, \`serialNumbers\`, \`sha256\`, \`invitationId\` | \`revoked\`: other certificates |
+
+Commands and audit entries come as they were stored, the newest first; filtered by times, in the order of those
+times, which differ for commands that were taken over from another server. (Open commands always come as they were
+stored.) To count costs up to 10,000 rows, and for a token of one tenant a look-up for each: some tens of
+milliseconds.
 `.replace("`each order's own`", "each order's own");
 
 if (process.argv.includes('--check')) {
