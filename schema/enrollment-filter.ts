@@ -293,7 +293,7 @@ function demandMembers(
     if (value === null) {
       throw new ValidationError('NULL_IN_FILTER', `\`${name}\` is null.`, [...path, name]);
     }
-    if (value === '') {
+    if (typeof value === 'string' && value.trim() === '') {
       throw new ValidationError('EMPTY_TEXT', `\`${name}\` is empty.`, [...path, name]);
     }
     if (Array.isArray(value) && value.length === 0) {

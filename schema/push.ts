@@ -32,6 +32,11 @@ function currentState({ row, tokenUpdatedAt }: PushStanding) {
   return known ?? 'UNAVAILABLE';
 }
 
+/** Whether what is stored of the last push says something of the token that the enrolment has now. */
+function isDecided(standing: PushStanding): boolean {
+  return currentState(standing) !== 'UNKNOWN';
+}
+
 const PushStanding = builder.objectRef<PushStanding>('EnrollmentPush').implement({
   description: 'How pushing to an enrolment stands.',
   fields: (t) => ({
@@ -39,13 +44,14 @@ const PushStanding = builder.objectRef<PushStanding>('EnrollmentPush').implement
     reason: t.string({
       nullable: true,
       description:
-        "Apple's reason for refusing the last push, or ours where Apple was not reached.",
-      resolve: ({ row }) => row?.reason ?? null,
+        "Apple's reason for refusing the last push, or ours where Apple was not reached; null where the " +
+        'state is UNKNOWN, as after the device has sent its token anew.',
+      resolve: (standing) => (isDecided(standing) ? (standing.row?.reason ?? null) : null),
     }),
     status: t.int({
       nullable: true,
-      description: "HTTP status of Apple's last answer.",
-      resolve: ({ row }) => row?.status ?? null,
+      description: "HTTP status of Apple's last answer; null where the state is UNKNOWN.",
+      resolve: (standing) => (isDecided(standing) ? (standing.row?.status ?? null) : null),
     }),
     apnsId: t.string({
       nullable: true,

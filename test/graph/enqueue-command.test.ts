@@ -242,6 +242,12 @@ describe('enqueueCommand', () => {
       'NULL_IN_FILTER',
       ['input', 'targets', 'filter', 'enabled'],
     ],
+    [
+      'a text of blanks',
+      { filter: { search: '  ' } },
+      'EMPTY_TEXT',
+      ['input', 'targets', 'filter', 'search'],
+    ],
     ['a filter without end', { filter: nested(11) }, 'FILTER_TOO_LARGE', expect.any(Array)],
   ])('never takes %s for all', async (_name, targets, code, path) => {
     expect(await enqueue({ targets, command: { plist: plist() } })).toMatchObject({

@@ -112,7 +112,9 @@ describe.each(databaseLanes())('what becomes of a push (%s)', (lane) => {
       expect(apple.countOf(device)).toBe(0);
 
       await device.tokenUpdate();
-      expect(await server.standing(device.enrollmentId)).toMatchObject({ state: 'UNKNOWN' });
+      expect(await server.standing(device.enrollmentId)).toMatchObject({
+        ...{ state: 'UNKNOWN', reason: null, status: null },
+      });
       await later();
       expect(await pushed()).toMatchObject({ state: 'ACCEPTED' });
       expect(apple.countOf(device)).toBe(1);
