@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { certificatePem, issueIdentity, makeAuthority } from '../../clients/simulator/identity.ts';
 import { deviceFacts } from '../../clients/simulator/facts.ts';
 import { readCertificate } from '../../server/protocol/cms/certificate.ts';
-import { databaseLanes, testDatabase } from '../harness/database.ts';
+import { serverLane, testDatabase } from '../harness/database.ts';
 import { startServer } from '../harness/server.ts';
 import { authority, importAuthority, renewAuthority } from './documents.ts';
 import {
@@ -42,16 +42,16 @@ async function generationsOf(server: EnrollServer) {
   return (await server.ask(authority, {})).deviceAuthority?.generations ?? [];
 }
 
-describe.each(databaseLanes())('the device authority (%s)', (lane) => {
+describe('the device authority', () => {
   it('is made once by two servers that start at the same moment, and kept', async () => {
-    const store = await testDatabase(lane);
+    const store = await testDatabase(serverLane());
     try {
-      const [one, two] = await Promise.all([start({ lane, store }), start({ lane, store })]);
+      const [one, two] = await Promise.all([start({ store }), start({ store })]);
       const [first] = await generationsOf(one);
       expect(await generationsOf(two)).toEqual([first]);
       expect(first).toMatchObject({ generation: 1, origin: 'MADE', createdBy: 'system' });
       for (const server of running.splice(0)) await server.stop();
-      expect(await generationsOf(await start({ lane, store }))).toEqual([first]);
+      expect(await generationsOf(await start({ store }))).toEqual([first]);
     } finally {
       for (const server of running.splice(0)) await server.stop();
       await store.drop();

@@ -21,6 +21,14 @@ export function databaseLanes(): readonly Lane['name'][] {
   return inject('lanes').map((lane) => lane.name);
 }
 
+/**
+ * The server that is there already, or the embedded one where none is: for what is the same on every
+ * PostgreSQL, but shall be seen over TCP and on another version too.
+ */
+export function serverLane(): Lane['name'] {
+  return databaseLanes().at(-1) ?? 'embedded';
+}
+
 /** The Redis of this run, or null when there is none: `describe.skipIf(!redisUrl())`. */
 export function redisUrl(): string | null {
   return inject('redisUrl');

@@ -2,17 +2,16 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../clients/simulator/device.ts';
 import { aCommand } from '../build/commands.ts';
-import { databaseLanes } from '../harness/database.ts';
 import { idsNamed, pushables } from '../push/push-server.ts';
 import { apiKey, basic, type NanomdmServer, startNanomdmServer } from './nanomdm-server.ts';
 
-describe.each(databaseLanes())('/v1/enqueue and /v1/push (%s)', (lane) => {
+describe('/v1/enqueue and /v1/push', () => {
   let server: NanomdmServer;
   let device: Device;
   let other: Device;
 
   beforeAll(async () => {
-    server = await startNanomdmServer({ lane });
+    server = await startNanomdmServer();
     device = await server.device(1);
     other = await server.device(2);
     await device.enrol();

@@ -2,14 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { wakeOnPush } from '../../clients/simulator/apns/wakes.ts';
 import type { Device } from '../../clients/simulator/device.ts';
 import { aCommand } from '../build/commands.ts';
-import { databaseLanes } from '../harness/database.ts';
 import { type Apple, startApple } from './apple.ts';
 import { commandResults, enqueue, events } from './documents.ts';
 import { idsNamed, pushables, type PushServer, startPushServer } from './push-server.ts';
 
 const hour = 3_600_000;
 
-describe.each(databaseLanes())('enqueueCommand pushes (%s)', (lane) => {
+describe('enqueueCommand pushes', () => {
   let apple: Apple;
   let server: PushServer;
   const devices: Device[] = [];
@@ -17,7 +16,7 @@ describe.each(databaseLanes())('enqueueCommand pushes (%s)', (lane) => {
 
   beforeAll(async () => {
     apple = await startApple();
-    server = await startPushServer(apple, { lane });
+    server = await startPushServer(apple);
     await server.certify();
   });
   afterAll(async () => {

@@ -1,19 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { everyNth } from '../../clients/simulator/apns/script.ts';
-import { databaseLanes } from '../harness/database.ts';
 import { type Apple, startApple } from './apple.ts';
 import { job, push } from './documents.ts';
 import { idsNamed, pushables, type PushServer, startPushServer } from './push-server.ts';
 
 const size = 3_000;
 
-describe.each(databaseLanes())('a fleet (%s)', (lane) => {
+describe('a fleet', () => {
   let apple: Apple;
   let server: PushServer;
 
   beforeAll(async () => {
     apple = await startApple();
-    server = await startPushServer(apple, { lane });
+    server = await startPushServer(apple);
     await server.certify();
   });
   afterAll(async () => {

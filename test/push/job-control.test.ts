@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gate } from '../apns/waits.ts';
-import { databaseLanes } from '../harness/database.ts';
 import { type Apple, startApple } from './apple.ts';
 import { cancel, job, jobs, pause, push, resume } from './documents.ts';
 import { idsNamed, pushables, type PushServer, startPushServer } from './push-server.ts';
 
-describe.each(databaseLanes())('cancelJob, pauseJob and resumeJob (%s)', (lane) => {
+describe('cancelJob, pauseJob and resumeJob', () => {
   let apple: Apple;
   let server: PushServer;
 
   beforeAll(async () => {
     apple = await startApple();
-    server = await startPushServer(apple, { lane });
+    server = await startPushServer(apple);
     await server.certify();
   });
   afterAll(async () => {

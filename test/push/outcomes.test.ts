@@ -3,14 +3,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Move } from '../../clients/simulator/apns/script.ts';
 import type { Device } from '../../clients/simulator/device.ts';
 import { gate } from '../apns/waits.ts';
-import { databaseLanes } from '../harness/database.ts';
 import { type Apple, startApple } from './apple.ts';
 import { outcomes, pushAndWait } from './documents.ts';
 import { pushables, type PushServer, startPushServer } from './push-server.ts';
 
 const minute = 60_000;
 
-describe.each(databaseLanes())('what becomes of a push (%s)', (lane) => {
+describe('what becomes of a push', () => {
   let apple: Apple;
   let server: PushServer;
   let device: Device;
@@ -18,7 +17,7 @@ describe.each(databaseLanes())('what becomes of a push (%s)', (lane) => {
 
   beforeAll(async () => {
     apple = await startApple();
-    server = await startPushServer(apple, { lane });
+    server = await startPushServer(apple);
     await server.certify();
   });
   afterAll(async () => {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TestDatabase } from '../harness/database.ts';
-import { databaseLanes, testDatabase } from '../harness/database.ts';
+import { serverLane, testDatabase } from '../harness/database.ts';
 import { type Apple, startApple } from './apple.ts';
 import { push } from './documents.ts';
 import { idsNamed, pushables, type PushServer, startPushServer, topic } from './push-server.ts';
 
-describe.each(databaseLanes())('several processes on one database (%s)', (lane) => {
+describe('several processes on one database', () => {
   let apple: Apple;
   let store: TestDatabase;
   const running: PushServer[] = [];
@@ -17,7 +17,7 @@ describe.each(databaseLanes())('several processes on one database (%s)', (lane) 
   afterAll(() => apple.close());
   beforeEach(async () => {
     apple.rules.length = 0;
-    store = await testDatabase(lane);
+    store = await testDatabase(serverLane());
   });
   afterEach(async () => {
     for (const server of running.splice(0)) await server.stop();

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PushEnrollmentsInput } from '../../generated/gql/graphql.ts';
 import { byWebSocket, bySse } from '../graph/subscribe.ts';
-import { databaseLanes } from '../harness/database.ts';
 import { type Apple, startApple } from './apple.ts';
 import { jobs, outcomes, progress, push, pushAndWait } from './documents.ts';
 import { idsNamed, pushables, type PushServer, startPushServer } from './push-server.ts';
@@ -10,13 +9,13 @@ type Input = Partial<PushEnrollmentsInput> & Pick<PushEnrollmentsInput, 'targets
 
 const ordinary = { channels: 'DEVICE', validateOnly: false } as const;
 
-describe.each(databaseLanes())('pushEnrollments (%s)', (lane) => {
+describe('pushEnrollments', () => {
   let apple: Apple;
   let server: PushServer;
 
   beforeAll(async () => {
     apple = await startApple();
-    server = await startPushServer(apple, { lane });
+    server = await startPushServer(apple);
     await server.certify();
   });
   afterAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aStoredCommand, anEntry } from '../graph/rows.ts';
 import type { TestDatabase } from '../harness/database.ts';
-import { databaseLanes, testDatabase } from '../harness/database.ts';
+import { serverLane, testDatabase } from '../harness/database.ts';
 import { type Apple, startApple } from './apple.ts';
 import { struckClock } from './struck-clock.ts';
 import { idsNamed, pushables, type PushServer, startPushServer } from './push-server.ts';
@@ -20,7 +20,7 @@ const ids = [
   'GIVEN UP',
 ] as const;
 
-describe.each(databaseLanes())('the daily sweep (%s)', (lane) => {
+describe('the daily sweep', () => {
   let apple: Apple;
   let store: TestDatabase;
   const clocks = [struckClock(60_000), struckClock(60_000)];
@@ -28,7 +28,7 @@ describe.each(databaseLanes())('the daily sweep (%s)', (lane) => {
 
   beforeAll(async () => {
     apple = await startApple();
-    store = await testDatabase(lane);
+    store = await testDatabase(serverLane());
     for (const clock of clocks) servers.push(await startPushServer(apple, { store, clock }));
     await servers[0]?.certify();
   });

@@ -1,18 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { databaseLanes } from '../harness/database.ts';
 import { type Apple, startApple } from './apple.ts';
 import { certificate, events, push } from './documents.ts';
 import { idsNamed, pushables, type PushServer, startPushServer } from './push-server.ts';
 
 const topicNamed = (name: string) => `com.apple.mgmt.External.${name}`;
 
-describe.each(databaseLanes())('topics and their certificates (%s)', (lane) => {
+describe('topics and their certificates', () => {
   let apple: Apple;
   let server: PushServer;
 
   beforeAll(async () => {
     apple = await startApple();
-    server = await startPushServer(apple, { lane });
+    server = await startPushServer(apple);
   });
   afterAll(async () => {
     await server.stop();
