@@ -8,7 +8,7 @@ import { der, derOid, derSequence, derSet } from '../../server/protocol/cms/der-
 import { writeIssuerAndSubject } from '../../server/protocol/scep/names.ts';
 import { readPkiMessage } from '../../server/protocol/scep/pki-message.ts';
 import { inParallel } from '../../clients/simulator/parallel.ts';
-import { databaseLanes } from '../harness/database.ts';
+import { serverLane } from '../harness/database.ts';
 import { issued } from './documents.ts';
 import { type EnrollServer, rsaKey, startEnrollServer } from './enroll-server.ts';
 import {
@@ -108,10 +108,13 @@ describe('SCEP over HTTP', () => {
 });
 
 describe('a message that is cut short', () => {
-  it('is refused at every byte, and the server goes on', async () => {
+  it('is refused wherever it is cut, and the server goes on', async () => {
     const { bytes } = scep.write(two, { challenge: secret });
     const before = await count('issued_certificate');
-    const lengths = Array.from({ length: bytes.length }, (_, length) => length);
+    // Every single length is tried where messages are read, without HTTP.
+    const lengths = Array.from({ length: bytes.length }, (_, length) => length).filter(
+      (length) => length < 8 || length % 32 === 0 || length > bytes.length - 8,
+    );
     const failures = await inParallel(lengths, 16, async (length) => {
       const reply = await fetch(`${scep.url}?operation=PKIOperation`, {
         method: 'POST',
@@ -265,13 +268,13 @@ describe('single DES', () => {
   });
 });
 
-describe.each(databaseLanes())('two devices that race for a one-time challenge (%s)', (lane) => {
+describe('two devices that race for a one-time challenge', () => {
   let first: EnrollServer;
   let second: EnrollServer;
 
   beforeAll(async () => {
-    first = await startEnrollServer({ lane });
-    second = await startEnrollServer({ lane, store: first.store });
+    first = await startEnrollServer({ lane: serverLane() });
+    second = await startEnrollServer({ store: first.store });
   });
   afterAll(async () => {
     await second.stop();
