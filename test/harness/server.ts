@@ -22,6 +22,9 @@ import type { Lane } from './lanes.ts';
 /** The token that test servers are given. */
 export const adminToken = 'test-admin-token-with-every-scope';
 
+/** By which test servers seal. */
+export const testKey = Buffer.alloc(32, 7);
+
 export interface TestServer {
   readonly url: string;
   /** The ServerURL. */
@@ -63,7 +66,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       ...['--listen', `127.0.0.1:${options.port ?? 0}`, '--data-dir', folder],
       ...['--database-url', store.url, '--admin-token', adminToken],
       ...(options.ownAuthority === true ? [] : ['--ca', ca]),
-      ...['--secret-key', Buffer.alloc(32, 7).toString('base64')],
+      ...['--secret-key', testKey.toString('base64')],
       ...(options.flags ?? []),
     ],
     {},

@@ -12,7 +12,9 @@ import { ended } from '../migration/stage.ts';
 const size = 2_200;
 const moved = 1_200;
 
-it('a job goes on in another process when its own is killed in the middle, each subject once', async () => {
+it('a job goes on in another process when its own is killed in the middle, each subject once', {
+  timeout: 90_000,
+}, async () => {
   const store = await testDatabase();
   onTestFinished(() => store.drop());
   const { graph: pool } = store.database;

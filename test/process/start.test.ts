@@ -3,9 +3,10 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ask } from '../graph/ask.ts';
-import { databaseLanes, emptyDatabase, testDatabase } from '../harness/database.ts';
+import { emptyDatabase, serverLane, testDatabase } from '../harness/database.ts';
 import { runProcess, scratchFolder, startProcess } from '../harness/process.ts';
 import { postmasterIn } from '../harness/process-tree.ts';
+import { startServer, testKey } from '../harness/server.ts';
 import { eventCursor } from './documents.ts';
 
 const anyPort = ['--listen', '127.0.0.1:0'] as const;
@@ -16,12 +17,14 @@ function mode(file: string): string {
 }
 
 describe('a server', () => {
-  it('tells its port in the first line and answers whoever asks how it is', async () => {
-    const server = startProcess([...anyPort, '--data-dir', join(scratchFolder(), 'data')]);
-    const { port, pid } = await server.listening;
-    expect(server.log[0]).toMatchObject({ msg: 'listening', port });
+  it('tells its port first and how it is, makes a key and a token for its owner only, and neither again', async () => {
+    const dataDir = join(scratchFolder(), 'data');
+    const files = ['secret.key', 'admin-token'].map((name) => join(dataDir, name));
+    const first = startProcess([...anyPort, '--data-dir', dataDir]);
+    const { port, pid, graphqlUrl } = await first.listening;
+    expect(first.log[0]).toMatchObject({ msg: 'listening', port });
     expect(port).toBeGreaterThan(0);
-    expect(pid).toBe(server.pid);
+    expect(pid).toBe(first.pid);
 
     const url = `http://127.0.0.1:${port}`;
     expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: 'alive' });
@@ -32,9 +35,31 @@ describe('a server', () => {
     expect(metrics).toContain('graphmdm_database_hot_connections_open');
     expect(metrics).toMatch(/^process_cpu_seconds_total /m);
 
-    const { status, stdout } = await server.stop();
+    expect(files.map(mode)).toEqual(['600', '600']);
+    const made = files.map((file) => readFileSync(file, 'utf8'));
+    const [key = '', token = ''] = made.map((text) => text.trim());
+    expect(await ask({ url: graphqlUrl }, token, eventCursor)).toMatchObject({
+      data: { eventCursor: expect.any(String) },
+    });
+    const { status, stdout, stderr } = await first.stop();
     expect(status).toBe(0);
-    expect(stdout.split('\n')[0]).toBe(JSON.stringify(server.log[0]));
+    expect(stdout.split('\n')[0]).toBe(JSON.stringify(first.log[0]));
+    expect(stdout).toContain('admin-token');
+    expect(stdout + stderr).not.toContain(token);
+    expect(stdout + stderr).not.toContain(key);
+
+    // Neither is made again.
+    const before = files.map((file) => statSync(file).mtimeMs);
+    const second = startProcess([...anyPort, '--data-dir', dataDir]);
+    const again = await second.listening;
+    expect(await ask({ url: again.graphqlUrl }, token, eventCursor)).toMatchObject({
+      data: { eventCursor: expect.any(String) },
+    });
+    const { stdout: log } = await second.stop();
+    expect(log).not.toContain('admin-token');
+    expect(files.map((file) => readFileSync(file, 'utf8'))).toEqual(made);
+    expect(files.map((file) => statSync(file).mtimeMs)).toEqual(before);
+    expect(postmasterIn(join(dataDir, 'database'))).toBeNull();
   });
 
   it('goes on when nobody reads its log any more, and still ends as it should', async () => {
@@ -48,35 +73,6 @@ describe('a server', () => {
     }
     expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: 'alive' });
     expect(await server.stop()).toMatchObject({ status: 0, signal: null });
-  });
-
-  it('makes a key and a token at its first start, for its owner only, and neither again', async () => {
-    const dataDir = join(scratchFolder(), 'data');
-    const files = ['secret.key', 'admin-token'].map((name) => join(dataDir, name));
-    const first = startProcess([...anyPort, '--data-dir', dataDir]);
-    const { graphqlUrl } = await first.listening;
-    expect(files.map(mode)).toEqual(['600', '600']);
-    const made = files.map((file) => readFileSync(file, 'utf8'));
-    const [key = '', token = ''] = made.map((text) => text.trim());
-    expect(await ask({ url: graphqlUrl }, token, eventCursor)).toMatchObject({
-      data: { eventCursor: expect.any(String) },
-    });
-    const { stdout, stderr } = await first.stop();
-    expect(stdout).toContain('admin-token');
-    expect(stdout + stderr).not.toContain(token);
-    expect(stdout + stderr).not.toContain(key);
-
-    const before = files.map((file) => statSync(file).mtimeMs);
-    const second = startProcess([...anyPort, '--data-dir', dataDir]);
-    const again = await second.listening;
-    expect(await ask({ url: again.graphqlUrl }, token, eventCursor)).toMatchObject({
-      data: { eventCursor: expect.any(String) },
-    });
-    const { stdout: log } = await second.stop();
-    expect(log).not.toContain('admin-token');
-    expect(files.map((file) => readFileSync(file, 'utf8'))).toEqual(made);
-    expect(files.map((file) => statSync(file).mtimeMs)).toEqual(before);
-    expect(postmasterIn(join(dataDir, 'database'))).toBeNull();
   });
 
   it('that finds its port taken ends with status 1 and has touched nothing', async () => {
@@ -143,11 +139,9 @@ describe('a server', () => {
     const store = await testDatabase();
     onTestFinished(() => store.drop());
     const flags = [...anyPort, '--database-url', store.url, '--data-dir', scratchFolder()];
-    const keys = [1, 2].map((n) => Buffer.alloc(32, n).toString('base64'));
-    const [right = '', wrong = ''] = keys;
-    const first = startProcess(flags, { env: { GRAPHMDM_SECRET_KEY: right } });
-    await first.listening;
-    await first.stop();
+    await (await startServer({ store })).stop();
+    const right = testKey.toString('base64');
+    const wrong = Buffer.alloc(32, 1).toString('base64');
 
     const refused = await runProcess(flags, { env: { GRAPHMDM_SECRET_KEY: wrong } });
     expect(refused.status).toBe(1);
@@ -162,8 +156,8 @@ describe('a server', () => {
 });
 
 describe('three first starts at once', () => {
-  it.each(databaseLanes())('make one key and one token on one database (%s)', async (lane) => {
-    const store = await emptyDatabase(lane);
+  it('make one key and one token on one database', async () => {
+    const store = await emptyDatabase(serverLane());
     onTestFinished(() => store.drop());
     const dataDir = join(scratchFolder(), 'data');
     const flags = [...anyPort, '--database-url', store.url, '--data-dir', dataDir];
