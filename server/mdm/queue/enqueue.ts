@@ -8,7 +8,6 @@ import { currentTraceId } from '../../model/trace.ts';
 import type { Viewer } from '../../model/viewer.ts';
 import { readCommand } from '../../protocol/messages/command.ts';
 import { isPlistDict } from '../../protocol/plist/value.ts';
-import { appendAudit } from '../../store/audit.ts';
 import {
   enqueue,
   findCommand,
@@ -252,6 +251,15 @@ async function store(
       traceId: currentTraceId() ?? null,
       at: ctx.clock.now(),
       retryOf: origin.retryOf,
+      audit: {
+        tenantId: viewer.tenant,
+        action: origin.mutation,
+        details: {
+          commandUuid: command.uuid,
+          requestType: command.requestType,
+          targets: 'ids' in targets ? 'ids' : 'filter' in targets ? 'filter' : 'all',
+        },
+      },
     },
     targets,
     {
@@ -277,12 +285,6 @@ async function store(
     sample: done.sample,
     replayed: false,
   };
-  await appendAudit(client, viewer, origin.mutation, currentTraceId() ?? null, {
-    commandUuid: command.uuid,
-    requestType: command.requestType,
-    targetCount: done.count,
-    targets: 'ids' in targets ? 'ids' : 'filter' in targets ? 'filter' : 'all',
-  });
   if (!input.push || done.count === 0) return fresh;
   const { notBefore } = input.timing;
   const isNow = notBefore === null || notBefore <= ctx.clock.now();

@@ -53,6 +53,7 @@ export async function askDevice(
       notBefore: null,
       expiresAt: until,
       retryOf: null,
+      audit: null,
     },
     targets,
     { maximum: null, once: null, sampled: false },

@@ -28,6 +28,13 @@ export interface NewCommand {
   readonly expiresAt: Date | null;
   /** Key of the command that it repeats. */
   readonly retryOf: string | null;
+  /** What is noted of it, besides how many targets it has; null: nobody asked for it. */
+  readonly audit: {
+    /** The tenant of who asks; null: of all. */
+    readonly tenantId: TenantId | null;
+    readonly action: string;
+    readonly details: Readonly<Record<string, unknown>>;
+  } | null;
 }
 
 /** Targets left out because such a command waits for them already. */
@@ -111,7 +118,8 @@ export async function lockTargets(
 
 /**
  * Stores a command and queues it for all its targets: one set-based statement, in key order, with one
- * event for the command as a whole. Targets that it names and that it is not queued for are kept apart.
+ * event for the command as a whole and its entry in the audit. Targets that it names and that it is not
+ * queued for are kept apart.
  * @param targets no id twice
  * @returns the command's key, null when the CommandUUID is taken or the targets are too many
  */
@@ -168,6 +176,17 @@ export async function enqueue(
       `${waitsFor('$3')} as waits`,
     );
   }
+  const { audit } = command;
+  const place = audit === null ? 0 : values.push(audit.tenantId, audit.action, audit.details);
+  const audited =
+    audit === null
+      ? ''
+      : `, audited as (
+  insert into audit_entry (tenant_id, actor, action, trace_id, details)
+  select $${place - 2}::int, $8, $${place - 1}::text, $10,
+    $${place}::jsonb || jsonb_build_object('targetCount', total.count)
+  from stored, total
+)`;
   const isTarget = [...new Set(conditions)].join(' and ');
   const ofTargets = isTarget && `filter (where ${isTarget})`;
   const refusal =
@@ -223,7 +242,7 @@ with named as (
   select 'CommandEnqueued', $2, $9, $10, $8, stored.key,
     jsonb_build_object('requestType', ${shortTextSql('$3::text')}, 'targetCount', total.count)
   from stored, total
-)
+)${audited}
 select (select key from stored), total.count,
   ${sampled ? `array(select id from named where ${isTarget || 'true'} order by id limit 100)` : none} as sample,
   ${isById ? 'total.unknown, total.disabled' : 'null as unknown, null as disabled'},
