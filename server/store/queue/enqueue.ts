@@ -332,11 +332,12 @@ export async function findCommand(
     body_fingerprint: Buffer;
     targets_sha256: Buffer;
     target_count: number;
-  }>(
-    `select request_type, body_fingerprint, targets_sha256, target_count
+  }>({
+    name: 'find-command-by-uuid',
+    text: `select request_type, body_fingerprint, targets_sha256, target_count
      from command where uuid = $1 and tenant_id = $2`,
-    [uuid, tenant],
-  );
+    values: [uuid, tenant],
+  });
   const row = result.rows[0];
   return row === undefined
     ? null
