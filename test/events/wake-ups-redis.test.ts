@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { redisWakeUps } from '../../server/events/wake-ups-redis.ts';
 import type { WakeUps } from '../../server/events/wake-ups.ts';
 import { systemClock } from '../../server/model/clock.ts';
@@ -17,14 +17,21 @@ describe.skipIf(!redisUrl())('wake-ups over Redis', () => {
   let farMetrics: CountedMetrics;
   let heard: Heard;
 
-  beforeEach(async () => {
+  afterEach(async () => {
+    await near.close();
+    await far.close();
+    await proxy.close();
+  });
+
+  /** @param answerWithinMs  after which silence a connection is made anew, and loses what is under way */
+  async function start({ answerWithinMs }: { readonly answerWithinMs: number }): Promise<void> {
     const url = new URL(redisUrl() ?? '');
     proxy = await startProxy({ host: url.hostname, port: Number(url.port || 6379) });
     url.hostname = '127.0.0.1';
     url.port = String(proxy.port);
     const prefix = `graphmdm-test-${process.pid}-${Math.random().toString(36).slice(2)}:`;
     const common = { url: url.href, prefix, clock: systemClock, log: silentLog };
-    const quick = { pingEveryMs: 25, answerWithinMs: 100 };
+    const quick = { pingEveryMs: 25, answerWithinMs };
     nearMetrics = countedMetrics();
     farMetrics = countedMetrics();
     near = redisWakeUps({ ...common, ...quick, metrics: nearMetrics });
@@ -33,12 +40,7 @@ describe.skipIf(!redisUrl())('wake-ups over Redis', () => {
     await heard.next((lastSeq) => lastSeq === null);
     // The publisher connects by itself, and may come second.
     await publishUntilHeard(1n);
-  });
-  afterEach(async () => {
-    await near.close();
-    await far.close();
-    await proxy.close();
-  });
+  }
 
   async function publishUntilHeard(lastSeq: bigint): Promise<void> {
     const arrived = heard.next((seq) => seq === lastSeq);
@@ -51,6 +53,7 @@ describe.skipIf(!redisUrl())('wake-ups over Redis', () => {
   }
 
   it('reach other processes, and this one at once', async () => {
+    await start({ answerWithinMs: 60_000 });
     const own = listen(near);
     const arrived = heard.next((lastSeq) => lastSeq === 42n);
     near.publish(42n);
@@ -59,6 +62,7 @@ describe.skipIf(!redisUrl())('wake-ups over Redis', () => {
   });
 
   it('never throw while Redis is gone, count what was lost, and wake once when it is back', async () => {
+    await start({ answerWithinMs: 60_000 });
     const before = nearMetrics.value(failures);
     proxy.cut();
     while (nearMetrics.value(failures) < before + 3) {
@@ -72,6 +76,7 @@ describe.skipIf(!redisUrl())('wake-ups over Redis', () => {
   });
 
   it('notice a connection whose other end has silently gone', async () => {
+    await start({ answerWithinMs: 100 });
     const woken = heard.next((lastSeq) => lastSeq === null);
     proxy.swallow();
     await woken;

@@ -103,7 +103,7 @@ function askings(type: GraphQLObjectType) {
   );
 }
 
-describe('an odd value', { timeout: 60_000 }, () => {
+describe('an odd value', { timeout: 120_000 }, () => {
   it('in a query is no error of ours', async () => {
     const query = schema.getQueryType();
     const all = query ? askings(query) : [];
