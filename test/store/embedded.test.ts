@@ -13,6 +13,7 @@ import { layOut } from '../../server/store/embedded/layout.ts';
 import { type Embedded, openEmbedded } from '../../server/store/embedded/open.ts';
 import { findPostgresPackage } from '../../server/store/embedded/package.ts';
 import { findPlace } from '../../server/store/embedded/place.ts';
+import { builtProgram } from '../harness/built-package.ts';
 
 const log = silentLog;
 const isRoot = process.getuid?.() === 0;
@@ -76,8 +77,9 @@ interface Holder {
 
 /** Another process that uses the folder's embedded database. */
 async function hold(dataDir: string): Promise<Holder> {
-  const program = fileURLToPath(new URL('../harness/embedded-holder.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', program, dataDir], {
+  const program = fileURLToPath(new URL('../harness/embedded-holder.mjs', import.meta.url));
+  const built = ['server/store/embedded/open.js', 'server/model/log.js'].map(builtProgram);
+  const child = spawn(process.execPath, [program, ...built, dataDir], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');

@@ -1,14 +1,17 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { silentLog } from '../../server/model/log.ts';
-import { openEmbedded } from '../../server/store/embedded/open.ts';
+import { pathToFileURL } from 'node:url';
 
 // A process of its own that uses the embedded database of a folder, for tests that kill it. It says on
 // standard output when it is ready, or what was wrong, and stops cleanly when its standard input ends.
+// Plain JavaScript on the built program: it starts in a third of the time.
 
-const [dataDir = ''] = process.argv.slice(2);
+const [open = '', log = '', dataDir = ''] = process.argv.slice(2);
+const { openEmbedded } = await import(pathToFileURL(open).href);
+const { silentLog } = await import(pathToFileURL(log).href);
 
-function say(what: Record<string, unknown>): void {
+/** @param {Record<string, unknown>} what */
+function say(what) {
   process.stdout.write(`${JSON.stringify(what)}\n`);
 }
 
