@@ -36,7 +36,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await onServer(embeddedUrl, forgoDurability);
     const lanes: Lane[] = [await makeLane('embedded', embeddedUrl, run)];
     if (serverUrl) lanes.push(await makeLane('server', serverUrl, run));
     project.provide('lanes', lanes);
@@ -86,18 +85,6 @@ async function makeLane(name: Lane['name'], adminUrl: string, run: string): Prom
   } finally {
     await pool.end();
   }
-}
-
-/**
- * Nothing here has to outlive the machine, and waiting for its disk took more of the run than anything
- * else: each database that is made or dropped waits for a checkpoint. What a killed server keeps is tested
- * on databases of their own.
- */
-async function forgoDurability(client: Client): Promise<void> {
-  for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) {
-    await client.query(`alter system set ${setting} = off`);
-  }
-  await client.query('select pg_reload_conf()');
 }
 
 async function dropDatabases(adminUrl: string, which: (name: string) => boolean): Promise<void> {
