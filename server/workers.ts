@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AggregatorRegistry } from 'prom-client';
+import { handOnLostConnections } from './lost-connections.ts';
 import type { Log } from './model/log.ts';
 import type { PrimaryWord, WorkerWord } from './worker-words.ts';
 
@@ -50,6 +51,7 @@ export async function startWorkers(count: number, log: Log): Promise<WorkersStar
    */
   function start(keepTrying: boolean): Promise<Extract<WorkerWord, { say: 'listening' }> | null> {
     const worker = cluster.fork();
+    handOnLostConnections(worker);
     const startedAt = performance.now();
     return new Promise((resolve) => {
       worker.on('message', (word: WorkerWord) => {
