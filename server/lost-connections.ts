@@ -18,13 +18,18 @@ const lastWords = 100;
  * the worker. A worker says that it has taken a connection before it reads it, so nothing is done twice.
  *
  * These are messages inside Node (lib/internal/cluster). Should they ever look otherwise, nothing happens here.
+ * @param generation of the workers that listen now, or null when none does. Each listens with those of its own
+ *   only: what was handed out before all of them had died is closed, and whoever sent it sends it again
  */
-export function handOnLostConnections({ process: child }: Worker): void {
-  const handed = new Set<number>();
+export function handOnLostConnections(
+  { process: child }: Worker,
+  generation: () => number | null,
+): void {
+  const handed = new Map<number, unknown>();
   const send = child.send.bind(child);
   child.send = (message: unknown, ...rest: unknown[]): boolean => {
     if (isOfCluster(message) && message.act === 'newconn' && typeof message.seq === 'number') {
-      handed.add(message.seq);
+      handed.set(message.seq, rest[0]);
     }
     return Reflect.apply(send, child, [message, ...rest]);
   };
@@ -32,13 +37,28 @@ export function handOnLostConnections({ process: child }: Worker): void {
     if (isOfCluster(message) && typeof message.ack === 'number') handed.delete(message.ack);
   });
   child.once('exit', () => {
+    const itsOwn = generation();
     // Not at 'disconnect': as long as a handle is on its way that does not come.
     setTimeout(() => {
-      for (const seq of handed) {
-        child.emit('internalMessage', { cmd: 'NODE_CLUSTER', ack: seq, accepted: false });
+      const canTake = itsOwn !== null && itsOwn === generation();
+      for (const [seq, connection] of handed) {
+        if (canTake) {
+          child.emit('internalMessage', { cmd: 'NODE_CLUSTER', ack: seq, accepted: false });
+        } else if (isClosable(connection)) {
+          connection.close();
+        }
       }
     }, lastWords);
   });
+}
+
+function isClosable(connection: unknown): connection is { close(): void } {
+  return (
+    typeof connection === 'object' &&
+    connection !== null &&
+    'close' in connection &&
+    typeof connection.close === 'function'
+  );
 }
 
 function isOfCluster(message: unknown): message is ClusterMessage {

@@ -38,6 +38,8 @@ export async function startWorkers(count: number, log: Log): Promise<WorkersStar
   const retired = new WeakSet<Worker>();
   const counting = new Map<number, (worker: Worker, metrics: readonly object[]) => void>();
   let requests = 0;
+  /** How often all workers had ended, so that Node had closed the port. */
+  let generation = 0;
   let isTold = false;
   let stopping = false;
 
@@ -51,7 +53,7 @@ export async function startWorkers(count: number, log: Log): Promise<WorkersStar
    */
   function start(keepTrying: boolean): Promise<Extract<WorkerWord, { say: 'listening' }> | null> {
     const worker = cluster.fork();
-    handOnLostConnections(worker);
+    handOnLostConnections(worker, () => (current.size === 0 ? null : generation));
     const startedAt = performance.now();
     return new Promise((resolve) => {
       worker.on('message', (word: WorkerWord) => {
@@ -67,6 +69,7 @@ export async function startWorkers(count: number, log: Log): Promise<WorkersStar
       });
       worker.once('exit', (status, signal) => {
         const hasServed = current.delete(worker);
+        if (hasServed && current.size === 0) generation += 1;
         resolve(null);
         if (stopping || retired.has(worker) || !(hasServed || keepTrying)) return;
         log.error(

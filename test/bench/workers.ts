@@ -55,6 +55,9 @@ async function replaceWorkers({ server, database, load, bench }: Ready): Promise
   return { '': figures };
 }
 
+/** A new worker's process is there before it serves: were the last other one ended meanwhile, nobody would. */
+const untilItListens = 3_000;
+
 /** @returns whether the load was over before all was done */
 async function replace(primary: number, isOver: () => boolean): Promise<boolean> {
   const workers = () => withDescendants(primary).slice(1);
@@ -67,11 +70,13 @@ async function replace(primary: number, isOver: () => boolean): Promise<boolean>
 
   process.kill(primary, 'SIGHUP');
   await until(replaced(first));
+  await delay(untilItListens);
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     const [one] = workers();
     if (one === undefined) break;
     process.kill(one, signal);
     await until(replaced([one]));
+    await delay(untilItListens);
   }
   return isOver();
 }

@@ -130,28 +130,37 @@ describe('a server of several workers', { timeout: 120_000 }, () => {
     expect((await server.stop()).status).toBe(0);
   });
 
-  it('gives a connection to another worker when the one that it was handed to dies without taking it', async () => {
-    const { server, url } = await twoWorkers(await onServer());
-    const [stuck = 0] = workersOf(server);
-    process.kill(stuck, 'SIGSTOP');
-    // It is handed one of them, for new connections go to the workers in turn.
-    const answers = Array.from({ length: 4 }, async () => {
-      const { status } = await fetch(`${url}/livez`, { headers: { Connection: 'close' } });
-      return status;
-    });
-    await new Promise<void>((resolve) => {
-      let answered = 0;
-      for (const answer of answers) {
-        void answer.then(() => {
-          answered += 1;
-          if (answered === 3) resolve();
-        });
-      }
-    });
-    process.kill(stuck, 'SIGKILL');
-    expect(await Promise.all(answers)).toEqual([200, 200, 200, 200]);
-    expect((await server.stop()).status).toBe(0);
-  });
+  it.each([
+    ['gives a connection to another worker when', 'it', [200, 200, 200, 200]],
+    ['closes a connection when', 'each', [200, 200, 200, 'closed']],
+  ] as const)(
+    '%s the one that it was handed to dies without taking it: %s',
+    async (_, who, expected) => {
+      const { server, url } = await twoWorkers(await onServer());
+      const [stuck = 0, other = 0] = workersOf(server);
+      process.kill(stuck, 'SIGSTOP');
+      // It is handed one of them, for new connections go to the workers in turn.
+      const told = new EventTarget();
+      const outcomes: (number | string)[] = [];
+      const ask = async (): Promise<void> => {
+        const headers = { Connection: 'close' };
+        const outcome = await fetch(`${url}/livez`, { headers }).then(
+          ({ status }) => status,
+          () => 'closed',
+        );
+        outcomes.push(outcome);
+        told.dispatchEvent(new Event('outcome'));
+      };
+      const all = Promise.all([ask(), ask(), ask(), ask()]);
+      while (outcomes.length < 3) await once(told, 'outcome');
+      process.kill(stuck, 'SIGKILL');
+      if (who === 'each') process.kill(other, 'SIGKILL');
+      await all;
+      expect(outcomes).toEqual(expected);
+      await server.logged('worker listening', who === 'each' ? 4 : 3);
+      expect((await server.stop()).status).toBe(0);
+    },
+  );
 
   it('says once that its port is taken, and touches nothing', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
