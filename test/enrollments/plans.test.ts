@@ -14,6 +14,7 @@ import {
 import { listedFilters } from '../../server/store/read/listed.ts';
 import { addSearchIndex } from '../../server/store/search-index.ts';
 import { type TestDatabase, testDatabase } from '../harness/database.ts';
+import { explain, nodesOf } from '../harness/plan-cost.ts';
 import { insertManyDevices } from './many-devices.ts';
 
 const size = process.env['GRAPHMDM_SOAK'] ? 1_000_000 : 100_000;
@@ -41,22 +42,6 @@ const ofTenant: Viewer = { actor: 'test', tokenId: null, tenant: 1, scopes: new 
 const ofSmallTenant: Viewer = { ...ofTenant, tenant: 9 };
 const ofAll: Viewer = { ...ofTenant, tenant: null };
 
-interface PlanNode {
-  readonly 'Node Type': string;
-  readonly 'Relation Name'?: string;
-  readonly 'Index Name'?: string;
-  readonly 'Subplan Name'?: string;
-  readonly 'Actual Rows': number;
-  readonly 'Actual Loops': number;
-  readonly 'Shared Hit Blocks': number;
-  readonly 'Shared Read Blocks': number;
-  readonly Plans?: readonly PlanNode[];
-}
-
-function nodesOf(node: PlanNode): readonly PlanNode[] {
-  return [node, ...(node.Plans ?? []).flatMap(nodesOf)];
-}
-
 async function planOf(
   viewer: Viewer,
   filter: EnrollmentFilter,
@@ -70,12 +55,7 @@ async function planOf(
 }
 
 async function explained(text: string, values: unknown[]) {
-  const { rows } = await store.database.graph.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-    `explain (analyze, buffers, timing off, format json) ${text}`,
-    values,
-  );
-  const root = rows[0]?.['QUERY PLAN'][0].Plan;
-  if (root === undefined) throw new Error('no plan');
+  const root = await explain(store.database.graph, text, values);
   const nodes = nodesOf(root);
   return {
     kinds: nodes.map((node) => node['Node Type']),

@@ -75,28 +75,32 @@ function takesConnections(port: number): Promise<boolean> {
   });
 }
 
+/** A server that npm has started, in the middle of a device's message. */
+async function startedAndBusy() {
+  const folder = scratchFolder();
+  const agent = new Agent({ keepAlive: true });
+  onTestFinished(() => agent.destroy());
+  const slow = inTwoHalves(agent);
+  const { devices, ca, moveTo, close } = await movingFleet(1, folder, slow.send);
+  onTestFinished(close);
+  const dataDir = join(folder, 'data');
+  const flags = ['--listen', '127.0.0.1:0', '--data-dir', dataDir, '--ca', ca];
+  const server = startProcess(flags, { command: npm, cwd: installed, env });
+  const { port, pid } = await server.listening;
+  moveTo(port);
+  // Null when the server was cut off.
+  const answer = devices[0]?.authenticate().catch(() => null);
+  await slow.begun;
+  return { server, port, pid, slow, answer, database: join(dataDir, 'database') };
+}
+
 describe('npm start', () => {
   it('alone sent SIGTERM answers what is in flight, takes nothing new, and ends with 0', async () => {
-    const folder = scratchFolder();
-    const agent = new Agent({ keepAlive: true });
-    onTestFinished(() => agent.destroy());
-    const slow = inTwoHalves(agent);
-    const { devices, ca, moveTo, close } = await movingFleet(1, folder, slow.send);
-    onTestFinished(close);
-    const dataDir = join(folder, 'data');
-    const server = startProcess(['--listen', '127.0.0.1:0', '--data-dir', dataDir, '--ca', ca], {
-      command: npm,
-      cwd: installed,
-      env,
-    });
-    const { port, pid } = await server.listening;
+    const { server, pid, port, slow, answer, database } = await startedAndBusy();
     expect(pid).not.toBe(server.pid);
-    moveTo(port);
-    const postmaster = postmasterIn(join(dataDir, 'database'));
+    const postmaster = postmasterIn(database);
     expect(postmaster).not.toBeNull();
 
-    const answer = devices[0]?.authenticate();
-    await slow.begun;
     server.signal('SIGTERM');
     expect(await server.logged('stopping')).toMatchObject({ signal: 'SIGTERM' });
     while (await takesConnections(port));
@@ -112,30 +116,19 @@ describe('npm start', () => {
     expect(stdout).not.toContain('were cut');
     expect(isRunning(pid)).toBe(false);
     expect(isRunning(postmaster ?? 0)).toBe(false);
-    expect(postmasterIn(join(dataDir, 'database'))).toBeNull();
+    expect(postmasterIn(database)).toBeNull();
   });
 
   it('hears one Ctrl-C once, though npm passes it on as well, and another one later', async () => {
     const start = async () => {
-      const folder = scratchFolder();
-      const agent = new Agent({ keepAlive: true });
-      onTestFinished(() => agent.destroy());
-      const slow = inTwoHalves(agent);
-      const { devices, ca, moveTo, close } = await movingFleet(1, folder, slow.send);
-      onTestFinished(close);
-      const dataDir = join(folder, 'data');
-      const flags = ['--listen', '127.0.0.1:0', '--data-dir', dataDir, '--ca', ca];
-      const server = startProcess(flags, { command: npm, cwd: installed, env });
-      const { port, pid } = await server.listening;
-      moveTo(port);
-      const answer = devices[0]?.authenticate().catch(() => null);
-      await slow.begun;
+      const started = await startedAndBusy();
+      const { server, pid, port } = started;
       // From the terminal, and from npm, which heard it too.
       process.kill(pid, 'SIGINT');
       await server.logged('stopping');
       server.signal('SIGINT');
       while (await takesConnections(port));
-      return { server, pid, slow, answer, database: join(dataDir, 'database') };
+      return started;
     };
     const once = await start();
     once.slow.finish();
