@@ -1,5 +1,5 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import type { CheckpointItem, LiveItem } from '../server/events/live-item.ts';
+import type { CheckpointItem, LiveItems } from '../server/events/live-item.ts';
 import { progressTypes } from '../server/mdm/queue/count-targets.ts';
 import { NotFoundError } from '../server/model/errors.ts';
 import type { Viewer } from '../server/model/viewer.ts';
@@ -142,7 +142,7 @@ async function follow(context: GraphContext, uuid: string, after: string | null)
     ]);
   }
   const filter = { commandUuids: new Set([uuid]), types };
-  const from = (cursor: string): AsyncGenerator<LiveItem> =>
+  const from = (cursor: string): LiveItems =>
     events.subscribe({ tenant: viewer.tenant, filter, after: cursor, ended });
   if (after !== null) {
     // Throws what is wrong with it.

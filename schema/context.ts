@@ -1,5 +1,6 @@
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { redact } from '../server/catalogue/redact.ts';
+import type { LiveItems } from '../server/events/live-item.ts';
 import type { AccessUseCases } from '../server/mdm/access/use-cases.ts';
 import type { EnrollUseCases } from '../server/mdm/enroll/use-cases.ts';
 import type { EnrollmentUseCases } from '../server/mdm/enrollments/use-cases.ts';
@@ -16,7 +17,7 @@ import type {
 import type { CreateUploadAnswer } from '../server/mdm/uploads/create.ts';
 import type { QueueUseCases } from '../server/mdm/queue/use-cases.ts';
 import type { UnenrollInput, UnenrollResult } from '../server/mdm/unenroll/unenroll.ts';
-import type { EventFilter, NumberedEvent } from '../server/model/events.ts';
+import type { EventFilter } from '../server/model/events.ts';
 import type { Log } from '../server/model/log.ts';
 import type { SecretRead } from '../server/model/secret-read.ts';
 import type { TenantId, Viewer } from '../server/model/viewer.ts';
@@ -25,22 +26,6 @@ import type { Lists } from '../server/store/read/lists.ts';
 /** A property list's value, as the protocol's reader makes it. */
 export type PlistValue = ReturnType<typeof redact>;
 
-/** Events that were read together, and what was loaded for all of them at once. */
-export interface EventPage {
-  readonly events: readonly NumberedEvent[];
-  readonly memo: Map<string, unknown>;
-}
-
-/** What a subscription to the event stream yields. */
-export type StreamItem =
-  | {
-      readonly kind: 'event';
-      readonly event: NumberedEvent;
-      readonly cursor: string;
-      readonly page: EventPage;
-    }
-  | { readonly kind: 'checkpoint'; readonly cursor: string };
-
 /** The live side, as the graph needs it. */
 export interface EventSource {
   subscribe(options: {
@@ -48,7 +33,7 @@ export interface EventSource {
     readonly filter: EventFilter;
     readonly after: string | null;
     readonly ended?: AbortSignal;
-  }): AsyncGenerator<StreamItem>;
+  }): LiveItems;
   /** The tail's position now: subscribing after it misses nothing that is done from now on. */
   currentCursor(): Promise<string>;
 }

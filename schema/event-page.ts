@@ -1,9 +1,11 @@
+import type { GraphQLResolveInfo } from 'graphql';
 import type { Command, Enrollment, Job, Prisma, Tenant } from '../generated/prisma/client.ts';
 import type { EventItem, EventPage } from '../server/events/live-item.ts';
 import { eventLinks } from '../server/model/event-links.ts';
 import type { NumberedEvent } from '../server/model/events.ts';
 import type { CheckInRow } from '../server/store/read/check-ins.ts';
 import { type ResultKey, type ResultRow, resultKey } from '../server/store/read/results.ts';
+import { asksFor } from './asks-for.ts';
 import type { GraphContext } from './context.ts';
 import {
   type CommandQuery,
@@ -12,7 +14,7 @@ import {
   findEnrollments,
   ofTenant,
 } from './load.ts';
-import { readTogether } from './raw.ts';
+import { reportReadAlong } from './raw.ts';
 
 type JobQuery = Pick<Prisma.JobFindManyArgs, 'include' | 'select'>;
 type TenantQuery = Pick<Prisma.TenantFindManyArgs, 'select'>;
@@ -74,18 +76,25 @@ export async function commandOfPage(
   return found.get(event.commandKey) ?? null;
 }
 
-/** The result that an event is about, loaded for the whole page. */
+/** The fields of a result that are made of its report. */
+const ofReport = ['raw', 'decoded', 'answer', 'errorChain'] as const;
+
+/** The result that an event is about, loaded for the whole page; with its report, for those who want to see it. */
 export async function resultOfPage(
   context: GraphContext,
   { event, page }: EventItem,
+  info: GraphQLResolveInfo,
 ): Promise<ResultRow | null> {
   const key = resultKeyOf(event);
   if (key === null) return null;
-  const found = await results(page, nameOf(context, null), async () => {
-    const keys = visible(context, page).flatMap((one) => resultKeyOf(one) ?? []);
-    const rows = await context.lists.resultsByKey(context.viewer, [...new Set(keys)]);
-    readTogether([...rows.values()]);
-    return rows;
+  const withReport = ofReport.some((name) => asksFor(info, name));
+  const found = await results(page, nameOf(context, { withReport }), async () => {
+    const { lists, viewer } = context;
+    const keys = [...new Set(visible(context, page).flatMap((one) => resultKeyOf(one) ?? []))];
+    if (!withReport) return lists.resultsByKey(viewer, keys);
+    const read = await lists.resultsWithReports(viewer, keys);
+    for (const { row, report } of read) if (report !== null) reportReadAlong(row, report);
+    return new Map(read.map(({ row }) => [resultKey(row), row]));
   });
   return found.get(key) ?? null;
 }

@@ -114,7 +114,7 @@ export const Event = builder.interfaceRef<EventItem>('Event').implement({
       type: CommandResult,
       nullable: true,
       description: 'The result that it is about.',
-      resolve: (item, _args, context) => resultOfPage(context, item),
+      resolve: (item, _args, context, info) => resultOfPage(context, item, info),
     }),
     jobId: t.string({
       nullable: true,

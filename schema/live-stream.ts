@@ -1,4 +1,4 @@
-import type { LiveItem } from '../server/events/live-item.ts';
+import type { EventItem, LiveItem, LiveItems } from '../server/events/live-item.ts';
 
 /** The last item of a stream that ended for a reason that its reader has to know. */
 export interface StreamEnd {
@@ -15,7 +15,7 @@ export interface StreamEnd {
  * subscription has judged its cursor
  */
 export async function liveStream(
-  live: AsyncGenerator<LiveItem>,
+  live: LiveItems,
   currentCursor: () => Promise<string>,
 ): Promise<AsyncIterableIterator<LiveItem | StreamEnd>> {
   const wrong: unknown[] = [];
@@ -24,32 +24,37 @@ export async function liveStream(
   try {
     await currentCursor();
   } catch (error) {
-    await live.return(undefined);
+    await live.return();
     throw error;
   }
   if (wrong.length > 0) throw wrong[0];
-  const inner = items(first, live);
+  let begun: typeof first | null = first;
+  let hasEnded = false;
   const stream: AsyncIterableIterator<LiveItem | StreamEnd> = {
-    next: () => inner.next(),
-    // At once, also while `next` is waiting: a generator of its own would queue this behind it.
+    async next() {
+      if (hasEnded) return { value: undefined, done: true };
+      const next = begun ?? live.next();
+      begun = null;
+      try {
+        return await next;
+      } catch (error) {
+        hasEnded = true;
+        return { value: { kind: 'end', error }, done: false };
+      }
+    },
     async return() {
-      await live.return(undefined);
-      return inner.return();
+      await live.return();
+      return { value: undefined, done: true };
     },
     [Symbol.asyncIterator]: () => stream,
   };
   return stream;
 }
 
-async function* items(
-  first: Promise<IteratorResult<LiveItem, unknown>>,
-  live: AsyncGenerator<LiveItem>,
-): AsyncGenerator<LiveItem | StreamEnd, void, undefined> {
-  try {
-    for (let next = await first; next.done !== true; next = await live.next()) yield next.value;
-  } catch (error) {
-    yield { kind: 'end', error };
-  } finally {
-    await live.return(undefined);
-  }
+/**
+ * Whether what a subscription yields is one object for all of them. What a field makes of such an item must not
+ * depend on the field's arguments.
+ */
+export function isSharedItem(item: unknown): item is EventItem {
+  return typeof item === 'object' && item !== null && 'kind' in item && item.kind === 'event';
 }

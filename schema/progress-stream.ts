@@ -1,4 +1,4 @@
-import type { CheckpointItem, LiveItem } from '../server/events/live-item.ts';
+import type { CheckpointItem, LiveItems } from '../server/events/live-item.ts';
 import { decodeCursor } from '../server/events/cursor.ts';
 import type { CommandProgress } from '../server/store/read/command-progress.ts';
 import type { StreamEnd } from './live-stream.ts';
@@ -21,7 +21,7 @@ const spacingMs = 250;
  * @param read   null: the command has gone
  */
 export function progressStream(
-  live: AsyncGenerator<LiveItem>,
+  live: LiveItems,
   cursor: string,
   read: () => Promise<CommandProgress | null>,
   setTimer: (ms: number, run: () => void) => () => void,
@@ -105,7 +105,7 @@ export function progressStream(
       } catch (error) {
         yield { kind: 'end', error };
       } finally {
-        await live.return(undefined);
+        await live.return();
       }
       return undefined;
     })();
@@ -114,7 +114,7 @@ export function progressStream(
     // At once, also while `next` is waiting: a generator of its own would queue this behind it.
     async return() {
       over = true;
-      await live.return(undefined);
+      await live.return();
       wake();
       return inner.return(undefined);
     },

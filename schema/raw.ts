@@ -73,53 +73,21 @@ async function auditResult(context: GraphContext, row: ResultRow): Promise<void>
 }
 
 const storedReport = batched<ResultKey, Buffer, null>((context, keys) =>
-  context.lists.resultBytes(context.viewer, keys, null),
+  context.lists.resultBytes(context.viewer, keys),
 );
 
-/** Reports up to this long are read together, in bytes: a page may have 500 of them. */
-const shortReport = 16_384;
+/** Reports that were read along with their rows, until somebody wants them. */
+const alongside = new WeakMap<ResultRow, Buffer>();
 
-interface ReadTogether {
-  readonly rows: readonly ResultRow[];
-  /** The short ones among their reports that nobody has taken yet; null as long as nobody has asked. */
-  stored: Promise<Map<ResultKey, Buffer>> | null;
+/** Says what the stored report of a row is, so that it is not read again. */
+export function reportReadAlong(row: ResultRow, report: Buffer): void {
+  alongside.set(row, report);
 }
 
-const together = new WeakMap<ResultRow, ReadTogether>();
-
-/**
- * Says that these rows, of what one viewer sees, are about to be shown one after the other, as those of a page
- * of events: the first whose report is wanted brings the others' along.
- */
-export function readTogether(rows: readonly ResultRow[]): void {
-  if (rows.length < 2) return;
-  const group: ReadTogether = { rows, stored: null };
-  for (const row of rows) together.set(row, group);
-}
-
-async function broughtAlong(context: GraphContext, row: ResultRow): Promise<Buffer | undefined> {
-  const group = together.get(row);
-  if (group === undefined) return undefined;
-  group.stored ??= readShort(context, group);
-  const stored = await group.stored;
-  const key = resultKey(row);
-  const bytes = stored.get(key);
-  stored.delete(key);
-  return bytes;
-}
-
-async function readShort(
-  context: GraphContext,
-  group: ReadTogether,
-): Promise<Map<ResultKey, Buffer>> {
-  try {
-    const keys = group.rows.map(resultKey);
-    return new Map(await context.lists.resultBytes(context.viewer, keys, shortReport));
-  } catch (error) {
-    // The next row tries again.
-    group.stored = null;
-    throw error;
-  }
+function readAlong(row: ResultRow): Buffer | undefined {
+  const report = alongside.get(row);
+  alongside.delete(row);
+  return report;
 }
 
 // What several fields of a row need, or several subscribers of one event, is read and decoded once.
@@ -136,9 +104,7 @@ function reportOf(context: GraphContext, row: ResultRow): Promise<Buffer | null>
 }
 
 async function openReport(context: GraphContext, row: ResultRow): Promise<Buffer | null> {
-  const bytes =
-    (await broughtAlong(context, row)) ??
-    (await storedReport(context, 'report', resultKey(row), null));
+  const bytes = readAlong(row) ?? (await storedReport(context, 'report', resultKey(row), null));
   if (bytes === undefined) return null;
   const { enrollmentId, commandUuid } = row;
   return context.open.result({ bytes, enrollmentId, commandUuid });

@@ -1,12 +1,8 @@
 import type { NumberedEvent } from '../model/events.ts';
 
-/**
- * Events that were read together and that somebody wants. What subscribers select about them is
- * loaded once for the page and kept in `memo`, under a key that the loader chooses.
- */
+/** Events that were read together and that somebody wants: what is selected about them is loaded for all at once. */
 export interface EventPage {
   readonly events: readonly NumberedEvent[];
-  readonly memo: Map<string, unknown>;
 }
 
 /** An event on its way to subscribers; one object for all of them. */
@@ -27,7 +23,13 @@ export interface CheckpointItem {
 /** What a subscription yields. */
 export type LiveItem = EventItem | CheckpointItem;
 
+/** Items one after the other, asked for one at a time. `return()` ends them at once, also while `next()` waits. */
+export interface LiveItems extends AsyncIterableIterator<LiveItem> {
+  next(): Promise<IteratorResult<LiveItem, undefined>>;
+  return(): Promise<IteratorReturnResult<undefined>>;
+}
+
 /** A page that nothing has been loaded for yet. */
 export function eventPage(events: readonly NumberedEvent[]): EventPage {
-  return { events, memo: new Map() };
+  return { events };
 }

@@ -83,18 +83,26 @@ export function createMailbox(): Mailbox {
     nudge() {
       wake?.();
     },
-    async settled(clock, ms) {
-      let endTimer = (): void => {};
-      const result = new Promise<boolean>((resolve) => {
-        wake = () => resolve(true);
-        endTimer = clock.setTimer(ms, () => resolve(false));
+    settled(clock, ms) {
+      if (closed) return Promise.reject(new MailboxClosed());
+      return new Promise((resolve, reject) => {
+        const endTimer = clock.setTimer(ms, () => {
+          wake = null;
+          giveUp = null;
+          resolve(false);
+        });
+        wake = () => {
+          wake = null;
+          giveUp = null;
+          endTimer();
+          resolve(true);
+        };
+        giveUp = (error) => {
+          wake = null;
+          endTimer();
+          reject(error);
+        };
       });
-      try {
-        return await until(result);
-      } finally {
-        wake = null;
-        endTimer();
-      }
     },
     until,
     close() {

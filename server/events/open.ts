@@ -8,7 +8,7 @@ import { readStream } from '../store/events/stream.ts';
 import { createCatchUp } from './catch-up.ts';
 import { encodeCursor } from './cursor.ts';
 import { createFanOut } from './fan-out.ts';
-import type { LiveItem } from './live-item.ts';
+import type { LiveItems } from './live-item.ts';
 import { type SequencerOptions, startSequencer } from './sequencer.ts';
 import { sharedRead } from './shared-read.ts';
 import { openSubscription, type SubscribeOptions } from './subscription.ts';
@@ -20,7 +20,7 @@ export interface Events {
   /** Says that events were appended and committed. Cheap; call it after each such commit. */
   committed(): void;
   /** Events behind a position, and then live; see `openSubscription`. */
-  subscribe(options: SubscribeOptions): AsyncGenerator<LiveItem, void, undefined>;
+  subscribe(options: SubscribeOptions): LiveItems;
   /** A cursor behind which every event lies that is committed after this call. */
   currentCursor(): Promise<string>;
   /** Ends all subscriptions quietly, and numbers what is still without a number. */
@@ -68,7 +68,10 @@ export function startEvents(store: EventStore, options: EventsOptions): Events {
   );
   const fanOut = createFanOut({ onFirst: () => tail.wake(null), onOverflow: () => overflowed() });
   const tail = startTail({ ...reads, fanOut, clock, log, metrics });
-  const endListening = wakeUps.subscribe((lastSeq) => tail.wake(lastSeq));
+  const endListening = wakeUps.subscribe((lastSeq) => {
+    sequencer.numberedElsewhere();
+    tail.wake(lastSeq);
+  });
   const sequencer = startSequencer({
     number: store.number,
     announce: (lastSeq) => wakeUps.publish(lastSeq),

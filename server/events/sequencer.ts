@@ -6,7 +6,7 @@ import { every } from './every.ts';
 
 const tickMs = 1000;
 /** Each numbering wakes every process, which reads what is new. */
-const spacingMs = 10;
+const spacingMs = 20;
 const mostTicksSkipped = 4;
 
 export interface SequencerOptions {
@@ -23,6 +23,8 @@ export interface SequencerOptions {
 export interface Sequencer {
   /** Says that events were appended and committed. Cheap; call it after each such commit. */
   committed(): void;
+  /** Says that another process has numbered just now: all of them together keep the pace of one. */
+  numberedElsewhere(): void;
   /** Numbers what was announced so far and ends. */
   stop(): Promise<void>;
 }
@@ -57,7 +59,11 @@ export function startSequencer(options: SequencerOptions): Sequencer {
     do more = await once();
     while (more && !stopped);
     running = null;
-    if (stopped) return;
+    pause();
+  }
+
+  function pause(): void {
+    if (stopped || running !== null || endPause !== null) return;
     endPause = clock.setTimer(spacingMs, () => {
       endPause = null;
       if (failures === 0) start();
@@ -100,6 +106,7 @@ export function startSequencer(options: SequencerOptions): Sequencer {
       wanted = true;
       if (failures === 0) start();
     },
+    numberedElsewhere: pause,
     async stop() {
       if (stopped) return;
       stopped = true;

@@ -7,7 +7,13 @@ import type { TenantId } from '../model/viewer.ts';
 import type { CatchUp, CaughtUp } from './catch-up.ts';
 import { EARLIEST, encodeCursor, startPosition } from './cursor.ts';
 import type { FanOut, Member } from './fan-out.ts';
-import { type CheckpointItem, eventPage, type LiveItem } from './live-item.ts';
+import {
+  type CheckpointItem,
+  type EventPage,
+  eventPage,
+  type LiveItem,
+  type LiveItems,
+} from './live-item.ts';
 import { createMailbox, MailboxClosed } from './mailbox.ts';
 import type { EventReads } from './tail.ts';
 
@@ -48,11 +54,20 @@ export interface SubscriptionParts extends EventReads {
 export function openSubscription(
   parts: SubscriptionParts,
   { tenant, filter, after, ended }: SubscribeOptions,
-): AsyncGenerator<LiveItem, void, undefined> {
+): LiveItems {
   const { fanOut, clock } = parts;
   const mailbox = createMailbox();
   const member: Member = { tenant, filter, mailbox, position: 0n, following: false };
+  let streamId: string | null = null;
+  /** What is being told from the database, and how much of it has been. */
+  let stretch: Stretch | null = null;
+  let isLive = false;
+  let atEnd = false;
+  /** Up to where the subscriber has been told. */
+  let told = 0n;
+  let inARow = 0;
   let isOpen = true;
+  let isOver = false;
 
   function close(): void {
     isOpen = false;
@@ -62,75 +77,83 @@ export function openSubscription(
     ended?.removeEventListener('abort', close);
   }
 
-  async function* items(): AsyncGenerator<LiveItem, void, undefined> {
-    if (!isOpen) return;
+  /** @throws {MailboxClosed} there is no next one: the subscription has ended */
+  async function advance(): Promise<LiveItem> {
+    if (streamId === null) {
+      streamId = await begin();
+      if (after === null || after === EARLIEST) return checkpoint(streamId, member.position);
+    }
+    if (inARow >= itemsPerTurn) {
+      inARow = 0;
+      await mailbox.until(eventLoopTurn());
+    }
+    for (;;) {
+      if (!isOpen) throw new MailboxClosed();
+      const item = isLive ? await liveItem(streamId) : await storedItem(streamId);
+      if (item?.kind === 'event') {
+        told = item.event.seq;
+        inARow += 1;
+      }
+      if (item) return item;
+    }
+  }
+
+  /** @returns the stream's id */
+  async function begin(): Promise<string> {
     parts.open.add(close);
     ended?.addEventListener('abort', close);
     if (ended?.aborted) close();
-    try {
-      yield* follow();
-    } catch (error) {
-      if (!(error instanceof MailboxClosed)) throw error;
-      if (ended?.reason instanceof UserError) throw ended.reason;
-    } finally {
-      close();
-    }
-  }
-
-  async function* follow(): AsyncGenerator<LiveItem, void, undefined> {
     const stream = await mailbox.until(parts.readStream());
-    const streamId = stream.id;
     member.position = startPosition(after, stream);
-    let inARow = 0;
-    /** Up to where the subscriber has been told. */
-    let told = member.position;
-    const checkpoint = (seq: bigint): CheckpointItem => {
-      told = seq;
-      return { kind: 'checkpoint', cursor: encodeCursor(streamId, seq) };
-    };
-    if (after === null || after === EARLIEST) yield checkpoint(told);
+    told = member.position;
+    atEnd = member.position === stream.lastSeq;
+    return stream.id;
+  }
 
-    let atEnd = member.position === stream.lastSeq;
-    for (;;) {
-      while (!(atEnd && fanOut.join(member, streamId))) {
-        const found = await behind(streamId);
-        const page = eventPage(found.events);
-        for (const event of found.events) {
-          if (!isOpen) throw new MailboxClosed();
-          told = event.seq;
-          yield { kind: 'event', event, cursor: encodeCursor(streamId, event.seq), page };
-          if (++inARow % itemsPerTurn === 0) await mailbox.until(eventLoopTurn());
-        }
-        member.position = found.upTo;
-        atEnd = found.atEnd;
-        if (told < found.upTo) yield checkpoint(found.upTo);
-      }
-      for (;;) {
-        const item = mailbox.take();
-        if (item) {
-          told = item.event.seq;
-          yield item;
-          if (++inARow % itemsPerTurn === 0) await mailbox.until(eventLoopTurn());
-        } else if (!member.following) {
-          break;
-        } else if (!(await mailbox.settled(clock, checkpointMs)) && isQuiet()) {
-          yield checkpoint(later(fanOut.finished(), told));
-        }
-      }
+  /** What the tail has handed over; null when it is time to look again. */
+  async function liveItem(id: string): Promise<LiveItem | null> {
+    const item = mailbox.take();
+    if (item) return item;
+    if (!member.following) {
+      isLive = false;
       atEnd = false;
+      return null;
     }
+    if (await mailbox.settled(clock, checkpointMs)) return mailbox.take() ?? null;
+    // All that was ever handed out has been told.
+    const isQuiet = member.following && mailbox.isEmpty();
+    return isQuiet ? checkpoint(id, later(fanOut.finished(), told)) : null;
   }
 
-  /** Whether all that was ever handed out has been yielded. */
-  function isQuiet(): boolean {
-    return member.following && mailbox.isEmpty();
+  /** What lies behind the tail; null when it is time to look again. */
+  async function storedItem(id: string): Promise<LiveItem | null> {
+    if (stretch === null) {
+      isLive = atEnd && fanOut.join(member, id);
+      if (!isLive) stretch = await nextStretch(id);
+      return null;
+    }
+    const event = stretch.events[stretch.told];
+    if (event) {
+      stretch.told += 1;
+      return { kind: 'event', event, cursor: encodeCursor(id, event.seq), page: stretch.page };
+    }
+    member.position = stretch.upTo;
+    atEnd = stretch.atEnd;
+    stretch = null;
+    return told < member.position ? checkpoint(id, member.position) : null;
   }
 
-  /** The next stretch from the database; what fails for another reason than the cursor is retried. */
-  async function behind(streamId: string): Promise<CaughtUp> {
+  function checkpoint(id: string, seq: bigint): CheckpointItem {
+    told = seq;
+    return { kind: 'checkpoint', cursor: encodeCursor(id, seq) };
+  }
+
+  /** From the database; what fails for another reason than the cursor is retried. */
+  async function nextStretch(id: string): Promise<Stretch> {
     for (;;) {
       try {
-        return await mailbox.until(parts.catchUp(member, streamId, member.position, () => isOpen));
+        const found = await mailbox.until(parts.catchUp(member, id, member.position, () => isOpen));
+        return { ...found, page: eventPage(found.events), told: 0 };
       } catch (error) {
         if (error instanceof MailboxClosed || error instanceof UserError) throw error;
         parts.log.error({ err: error }, 'A subscription could not catch up; trying again');
@@ -139,21 +162,37 @@ export function openSubscription(
     }
   }
 
-  const inner = items();
   return {
-    next: () => inner.next(),
-    return(value) {
-      close();
-      return inner.return(value);
+    async next() {
+      if (isOver) return over;
+      try {
+        return { value: await advance(), done: false };
+      } catch (error) {
+        isOver = true;
+        close();
+        if (!(error instanceof MailboxClosed)) throw error;
+        if (ended?.reason instanceof UserError) throw ended.reason;
+        return over;
+      }
     },
-    throw(error) {
+    return() {
+      isOver = true;
       close();
-      return inner.throw(error);
+      return Promise.resolve(over);
     },
     [Symbol.asyncIterator]() {
       return this;
     },
   };
+}
+
+const over = { value: undefined, done: true } as const;
+
+/** Events that were read together from the database. */
+interface Stretch extends CaughtUp {
+  readonly page: EventPage;
+  /** So many of them have been told. */
+  told: number;
 }
 
 function later(a: bigint, b: bigint): bigint {

@@ -1,24 +1,24 @@
-import type { ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { isSharedItem } from '../../schema/live-stream.ts';
 import type { Counter } from '../model/metrics.ts';
 import { limits, refusal } from './limits.ts';
 import type { Operation } from './operation.ts';
+import { createSharedAnswers } from './shared-answers.ts';
+import { subscribe } from './subscribe.ts';
 
 /**
- * Refuses a token more open subscriptions than the limit, over both transports together. Each process
- * counts its own.
+ * Carries out subscriptions, and refuses a token more open ones than the limit, over both transports together.
+ * Each process counts its own.
  */
 export function openSubscriptionsPlugin(refused: Counter): Plugin<{ operation: Operation }> {
   const open = new Map<string, number>();
+  const answersOf = createSharedAnswers(isSharedItem);
 
   function enter(who: string): (() => void) | null {
     const count = open.get(who) ?? 0;
     if (count >= limits.subscriptions) return null;
     open.set(who, count + 1);
-    let isOpen = true;
     return () => {
-      if (!isOpen) return;
-      isOpen = false;
       const left = (open.get(who) ?? 1) - 1;
       if (left > 0) open.set(who, left);
       else open.delete(who);
@@ -26,7 +26,7 @@ export function openSubscriptionsPlugin(refused: Counter): Plugin<{ operation: O
   }
 
   return {
-    onSubscribe({ args, subscribeFn, setSubscribeFn, setResultAndStopExecution }) {
+    onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       const { viewer } = args.contextValue.operation;
       const leave = enter(viewer.tokenId ?? viewer.actor);
       if (leave === null) {
@@ -40,50 +40,8 @@ export function openSubscriptionsPlugin(refused: Counter): Plugin<{ operation: O
         setResultAndStopExecution({ errors: [error] });
         return;
       }
-      setSubscribeFn(async (asked) => {
-        try {
-          const result = await subscribeFn(asked);
-          if (isStream(result)) return counted(result, leave);
-          leave();
-          return result;
-        } catch (error) {
-          leave();
-          throw error;
-        }
-      });
+      const answer = answersOf(args, viewer);
+      setSubscribeFn((asked) => subscribe(asked, answer, leave));
     },
   };
-}
-
-type Stream = AsyncIterableIterator<ExecutionResult>;
-
-function isStream(result: object): result is Stream {
-  return Symbol.asyncIterator in result;
-}
-
-/** The same stream, which tells when it has ended, by whichever side. */
-function counted(stream: Stream, leave: () => void): Stream {
-  const wrapped: Stream = {
-    async next() {
-      try {
-        const item = await stream.next();
-        if (item.done) leave();
-        return item;
-      } catch (error) {
-        leave();
-        throw error;
-      }
-    },
-    async return(value?: unknown) {
-      leave();
-      return (await stream.return?.(value)) ?? { done: true, value: undefined };
-    },
-    async throw(error?: unknown) {
-      leave();
-      if (stream.throw) return stream.throw(error);
-      throw error;
-    },
-    [Symbol.asyncIterator]: () => wrapped,
-  };
-  return wrapped;
 }

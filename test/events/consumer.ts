@@ -1,6 +1,6 @@
 import type { NumberedEvent } from '../../server/model/events.ts';
 import { decodeCursor } from '../../server/events/cursor.ts';
-import type { LiveItem } from '../../server/events/live-item.ts';
+import type { LiveItem, LiveItems } from '../../server/events/live-item.ts';
 
 /** A subscriber that reads as fast as a test lets it, and keeps what it got. */
 export interface Consumer {
@@ -16,10 +16,7 @@ export interface Consumer {
   readonly done: Promise<void>;
 }
 
-export function consume(
-  items: AsyncGenerator<LiveItem, void, undefined>,
-  allowed = Number.POSITIVE_INFINITY,
-): Consumer {
+export function consume(items: LiveItems, allowed = Number.POSITIVE_INFINITY): Consumer {
   const got: LiveItem[] = [];
   let left = allowed;
   let go = (): void => {};

@@ -54,17 +54,32 @@ describe('the sequencer', () => {
     await calls[0]?.answer({ numbered: 1 });
     for (let n = 0; n < 50; n += 1) sequencer.committed();
     expect(calls).toHaveLength(1);
-    clock.advance(10);
+    clock.advance(20);
     expect(calls).toHaveLength(2);
     await calls[1]?.answer({ numbered: 99 });
     clock.advance(900);
     expect(calls).toHaveLength(2);
   });
 
+  it('keeps one pace together with other processes', async () => {
+    sequencer.numberedElsewhere();
+    sequencer.committed();
+    clock.advance(19);
+    expect(calls).toHaveLength(0);
+    // Heard again meanwhile: the pause that runs is not made longer.
+    sequencer.numberedElsewhere();
+    clock.advance(1);
+    expect(calls).toHaveLength(1);
+    sequencer.numberedElsewhere();
+    await calls[0]?.answer({ numbered: 1 });
+    clock.advance(900);
+    expect(calls).toHaveLength(1);
+  });
+
   it('comes again when somebody else was numbering', async () => {
     sequencer.committed();
     await calls[0]?.answer({ busy: true });
-    clock.advance(10);
+    clock.advance(20);
     expect(calls).toHaveLength(2);
   });
 
@@ -101,7 +116,7 @@ describe('the sequencer', () => {
     expect(metrics.value('graphmdm_events_numbering_failures_total')).toBe(6);
     clock.advance(5000);
     await calls[6]?.answer({ numbered: 1, lastSeq: 1n });
-    clock.advance(10);
+    clock.advance(20);
     sequencer.committed();
     expect(calls).toHaveLength(8);
   });

@@ -88,6 +88,19 @@ const whereabouts = graphql(`
   }
 `);
 
+const detailed = graphql(`
+  subscription Detailed($withResult: Boolean!, $filter: EventFilterInput) {
+    events(filter: $filter) {
+      ... on Event {
+        commandUuid
+        result @include(if: $withResult) {
+          status
+        }
+      }
+    }
+  }
+`);
+
 const commandResults = graphql(`
   subscription CommandResults($after: String, $filter: CommandResultFilterInput) {
     commandResults(after: $after, filter: $filter) {
@@ -141,6 +154,10 @@ it('reports of events that are read together are read together, a long one by it
     const long = { Status: 'Error', ErrorChain: 'x'.repeat(20_000) };
     const commands = [await answered(long)];
     while (commands.length < reports) commands.push(await answered());
+    // When one has seen them all, they are numbered, and come to the next one together.
+    const first = await bySse(server, token, events, { after });
+    for (let seen = 0; seen < reports; seen += 1) await nextEvent(first);
+    await first.close();
     server.statements.length = 0;
     const subscribed = await bySse(server, token, events, { after });
     const found = [];
@@ -433,10 +450,39 @@ describe('many subscribers', () => {
       });
     }
     expect(server.decoded).toHaveLength(1);
-    // Enrolment, command, result, and the bytes that `decoded` shows.
-    expect(server.statements.filter((sql) => /^\s*select/i.test(sql))).toHaveLength(4);
+    // Enrolment, command, and result with the bytes that `decoded` shows.
+    expect(server.statements.filter((sql) => /^\s*select/i.test(sql))).toHaveLength(3);
     await Promise.all(others.map((subscribed) => subscribed.close()));
     expect(after).toEqual(expect.any(String));
+  });
+});
+
+describe('subscribers of one event', () => {
+  it('each see what they selected, and what their token shows', async () => {
+    const { token: narrow } = await server.token({ scopes: ['events:read'] });
+    const subscribed = await Promise.all([
+      byWebSocket(server, token, detailed, { withResult: true }),
+      byWebSocket(server, token, detailed, { withResult: false }),
+      byWebSocket(server, narrow, detailed, { withResult: true }),
+      byWebSocket(server, token, detailed, { withResult: true, filter: { enrollments: ['LIVE'] } }),
+    ]);
+    for (const one of subscribed) await one.next();
+    const command = await answered();
+    const items = await Promise.all(subscribed.map((one) => one.next()));
+    const shown = { status: 'Acknowledged' };
+    expect(items.map(({ value }) => value.data?.events)).toEqual([
+      { commandUuid: command.uuid, result: shown },
+      { commandUuid: command.uuid },
+      { commandUuid: command.uuid, result: { status: null } },
+      { commandUuid: command.uuid, result: shown },
+    ]);
+    expect(items.map(({ value }) => value.errors?.[0]?.extensions['code'])).toEqual([
+      undefined,
+      undefined,
+      'FORBIDDEN',
+      undefined,
+    ]);
+    await Promise.all(subscribed.map((one) => one.close()));
   });
 });
 

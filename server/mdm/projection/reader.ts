@@ -14,8 +14,11 @@ import type { Projection, Write } from './projection.ts';
 const usualPage = 500;
 /** How many numbers one read looks through: what bounds its time when few of them are wanted. */
 const stretch = 10_000n;
-/** Under load one page is to hold the events of many commits: each costs a transaction. */
-const spacingMs = 50;
+/**
+ * Under load one page is to hold the events of many commits, as each costs a transaction: the pause behind a page
+ * grows from page to page for as long as there is something to do at its end. In milliseconds.
+ */
+const pauses = { shortest: 25, longest: 200 };
 /** How often an event is tried that fails for a reason of its own; the waits between grow to 8 s. */
 const mostTries = 5;
 /**
@@ -71,6 +74,7 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
   let wanted = false;
   let running: Promise<void> | null = null;
   let endPause: (() => void) | null = null;
+  let pause = pauses.shortest;
   /** Grows when a piece of work that may move lanes begins and when it ends. */
   let epoch = 0;
   let working = 0;
@@ -116,8 +120,9 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
     }
     running = null;
     if (stopped) return;
-    endPause = clock.setTimer(spacingMs, () => {
+    endPause = clock.setTimer(pause, () => {
       endPause = null;
+      pause = wanted ? Math.min(2 * pause, pauses.longest) : pauses.shortest;
       start();
     });
   }

@@ -44,6 +44,7 @@ import { type QueuePosition, type QueueRow, countQueues, queuePages } from './qu
 import {
   type ResultKey,
   type ResultRow,
+  type ResultWithReport,
   commandResultPages,
   countCommandResults,
   countEnrollmentResults,
@@ -51,6 +52,7 @@ import {
   findResult,
   resultBytes,
   resultsByKey,
+  resultsWithReports,
 } from './results.ts';
 import type { TargetState } from '../../model/targets.ts';
 import {
@@ -158,12 +160,12 @@ export interface Lists extends InventoryReads {
     viewer: Viewer,
     keys: readonly ResultKey[],
   ): Promise<ReadonlyMap<ResultKey, ResultRow>>;
-  findResult(viewer: Viewer, enrollmentId: string, commandUuid: string): Promise<ResultRow | null>;
-  resultBytes(
+  resultsWithReports(
     viewer: Viewer,
     keys: readonly ResultKey[],
-    atMost: number | null,
-  ): Promise<ReadonlyMap<ResultKey, Buffer>>;
+  ): Promise<readonly ResultWithReport[]>;
+  findResult(viewer: Viewer, enrollmentId: string, commandUuid: string): Promise<ResultRow | null>;
+  resultBytes(viewer: Viewer, keys: readonly ResultKey[]): Promise<ReadonlyMap<ResultKey, Buffer>>;
   checkInPages(
     viewer: Viewer,
     enrollmentKeys: readonly bigint[],
@@ -221,6 +223,7 @@ export function createLists(db: Queryable): Lists {
     enrollmentResultPages: (...args) => enrollmentResultPages(db, ...args),
     commandResultPages: (...args) => commandResultPages(db, ...args),
     resultsByKey: (...args) => resultsByKey(db, ...args),
+    resultsWithReports: (...args) => resultsWithReports(db, ...args),
     findResult: (...args) => findResult(db, ...args),
     resultBytes: (...args) => resultBytes(db, ...args),
     checkInPages: (...args) => checkInPages(db, ...args),

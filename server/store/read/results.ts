@@ -183,18 +183,57 @@ export async function resultsByKey(
   viewer: Viewer,
   keys: readonly ResultKey[],
 ): Promise<ReadonlyMap<ResultKey, ResultRow>> {
+  const rows = await rowsByKey<Row>(db, viewer, 'results', columns, keys);
+  return new Map(rows.map(resultOf).map((row) => [resultKey(row), row]));
+}
+
+/** A result, and its report as it is stored. */
+export interface ResultWithReport {
+  readonly row: ResultRow;
+  /** Null also where it is too long to be read along. */
+  readonly report: Buffer | null;
+}
+
+/** Reports up to this long are read along with their results, in bytes: a page may have 500 of them. */
+const shortReport = 16_384;
+
+/** Results by their keys, with those of their reports that are short. */
+export async function resultsWithReports(
+  db: Queryable,
+  viewer: Viewer,
+  keys: readonly ResultKey[],
+): Promise<readonly ResultWithReport[]> {
+  const rows = await rowsByKey<Row & { readonly report: Buffer | null }>(
+    db,
+    viewer,
+    'results-with-reports',
+    `${columns}, case when octet_length(r.result) <= ${shortReport} then r.result end as report`,
+    keys,
+  );
+  return rows.map((row) => ({ row: resultOf(row), report: row.report }));
+}
+
+/** By one prepared statement: subscribers' pages ask for it again and again. */
+async function rowsByKey<R extends Row>(
+  db: Queryable,
+  viewer: Viewer,
+  name: string,
+  selected: string,
+  keys: readonly ResultKey[],
+): Promise<readonly R[]> {
   const statement = params();
   const wanted = unnestKeys(keys, statement);
-  const result = await db.query<Row>(
-    `select ${columns}, e.id, c.uuid, c.request_type
+  const { rows } = await db.query<R>({
+    name: viewer.tenant === null ? name : `${name}-of-tenant`,
+    text: `select ${selected}, e.id, c.uuid, c.request_type
      from ${wanted}
      join command_result r on r.enrollment_key = wanted.enrollment_key
        and r.command_key = wanted.command_key
      join enrollment e on e.key = r.enrollment_key and ${visibleTo(viewer, 'e', statement)}
      join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}`,
-    statement.values,
-  );
-  return new Map(result.rows.map(resultOf).map((row) => [resultKey(row), row]));
+    values: statement.values,
+  });
+  return rows;
 }
 
 /** The result of a command at an enrolment, by the names that both are known by outside. */
@@ -226,12 +265,9 @@ export async function resultBytes(
   db: Queryable,
   viewer: Viewer,
   keys: readonly ResultKey[],
-  atMost: number | null,
 ): Promise<ReadonlyMap<ResultKey, Buffer>> {
   const statement = params();
   const wanted = unnestKeys(keys, statement);
-  const short =
-    atMost === null ? '' : `and octet_length(r.result) <= ${statement.add(atMost, 'int')}`;
   const result = await db.query<{ enrollment_key: string; command_key: string; result: Buffer }>(
     `select r.enrollment_key, r.command_key, r.result
      from ${wanted}
@@ -239,7 +275,7 @@ export async function resultBytes(
        and r.command_key = wanted.command_key
      join enrollment e on e.key = r.enrollment_key and ${visibleTo(viewer, 'e', statement)}
      join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}
-     where r.result is not null ${short}`,
+     where r.result is not null`,
     statement.values,
   );
   return new Map(

@@ -1,0 +1,63 @@
+import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } from 'graphql';
+import type { Answer } from './shared-answers.ts';
+
+/** What a subscription answers, as the transports take it. */
+export type Answers = AsyncIterableIterator<ExecutionResult>;
+
+/**
+ * Carries out a subscription (GraphQL, October 2021, §6.2.3): its source, and the selection on each of what the
+ * source yields. By one iterator, as a thousand subscriptions wait in it.
+ *
+ * @param ended  called once: when the source has ended, by whichever side, or when there is none
+ * @returns the answers; or, where there is no source, why
+ */
+export async function subscribe(
+  args: ExecutionArgs,
+  answer: Answer,
+  ended: () => void,
+): Promise<Answers | ExecutionResult> {
+  let hasEnded = false;
+  const end = () => {
+    if (hasEnded) return;
+    hasEnded = true;
+    ended();
+  };
+  try {
+    const source = await createSourceEventStream(args);
+    if (isStream(source)) return answersOf(source[Symbol.asyncIterator](), answer, end);
+    end();
+    return source;
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+function isStream(source: object): source is AsyncIterable<unknown> {
+  return Symbol.asyncIterator in source;
+}
+
+function answersOf(source: AsyncIterator<unknown>, answer: Answer, end: () => void): Answers {
+  const answers: Answers = {
+    async next() {
+      try {
+        const item = await source.next();
+        if (item.done !== true) return { value: await answer(item.value), done: false };
+      } catch (error) {
+        end();
+        // What goes wrong with one answer is one of its errors: this ends all.
+        await source.return?.();
+        throw error;
+      }
+      end();
+      return { value: undefined, done: true };
+    },
+    async return() {
+      end();
+      await source.return?.();
+      return { value: undefined, done: true };
+    },
+    [Symbol.asyncIterator]: () => answers,
+  };
+  return answers;
+}
