@@ -101,10 +101,7 @@ const beyond = {
     'queue_entry_expires_at_idx where (expires_at IS NOT NULL)',
     'queue_entry_not_now_idx where (not_now_at IS NOT NULL)',
   ],
-  // What the hot statements need of an enrolment, without a visit to its row.
-  includedColumns: [
-    'enrollment_id_key include (key, tenant_id, enabled, cert_hash, pending_cert_hash)',
-  ],
+  includedColumns: [],
   // Ids that keyset lists order by.
   collations: [
     'challenge_use.challenge C',

@@ -10,8 +10,8 @@ import {
   nextCommandsOfMany,
 } from './next-command.ts';
 
-// Read-only, so that a polling fleet costs the database no write at all. The enrolment comes from the
-// covering index, the queue from its own key, the body from the command's.
+// Read-only, so that a polling fleet costs the database no write at all. The enrolment comes by the hash of
+// its id, the queue by its own key, the body by the command's.
 const text = `
 select e.key, e.enabled, e.cert_hash = $2 as certificate_current, ${nextCommandColumns}
 from enrollment e
