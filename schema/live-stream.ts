@@ -43,6 +43,7 @@ export async function liveStream(
       }
     },
     async return() {
+      hasEnded = true;
       await live.return();
       return { value: undefined, done: true };
     },

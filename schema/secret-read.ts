@@ -8,11 +8,19 @@ export function seesSecrets(viewer: Viewer): boolean {
   return viewer.scopes.has('secrets:read');
 }
 
+const shown = new WeakSet<object>();
+
+/** Whether a secret was shown in this context, which went on record for its viewer. */
+export function hasShownSecrets(context: object): boolean {
+  return shown.has(context);
+}
+
 /**
  * Notes in the audit that a secret is about to be shown, together with those that the resolvers
  * beside show. Await it before the secret is handed on: what cannot be audited is not answered.
  */
 export async function auditRead(context: GraphContext, read: SecretRead): Promise<void> {
+  shown.add(context);
   await readsOfLevel(context, 'reads', read, null);
 }
 

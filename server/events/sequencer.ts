@@ -106,7 +106,10 @@ export function startSequencer(options: SequencerOptions): Sequencer {
       wanted = true;
       if (failures === 0) start();
     },
-    numberedElsewhere: pause,
+    numberedElsewhere() {
+      // Behind a failure the ticks alone begin, and none may be lost.
+      if (failures === 0) pause();
+    },
     async stop() {
       if (stopped) return;
       stopped = true;

@@ -1,5 +1,6 @@
 import type { Plugin } from 'graphql-yoga';
 import { isSharedItem } from '../../schema/live-stream.ts';
+import { hasShownSecrets } from '../../schema/secret-read.ts';
 import type { Counter } from '../model/metrics.ts';
 import { limits, refusal } from './limits.ts';
 import type { Operation } from './operation.ts';
@@ -12,7 +13,7 @@ import { subscribe } from './subscribe.ts';
  */
 export function openSubscriptionsPlugin(refused: Counter): Plugin<{ operation: Operation }> {
   const open = new Map<string, number>();
-  const answersOf = createSharedAnswers(isSharedItem);
+  const answersOf = createSharedAnswers({ isShared: isSharedItem, isPersonal: hasShownSecrets });
 
   function enter(who: string): (() => void) | null {
     const count = open.get(who) ?? 0;

@@ -6,46 +6,60 @@ import {
   type ExecutionResult,
   execute,
   Kind,
+  print,
   type SelectionNode,
   visit,
 } from 'graphql';
 import type { Viewer } from '../model/viewer.ts';
 
 /** Carries out a subscription's selection on what its source has yielded. */
-export type Answer = (item: unknown) => ExecutionResult | Promise<ExecutionResult>;
+export type Answer = (item: unknown) => Promise<ExecutionResult>;
+
+/** What may be shared. */
+export interface Sharing {
+  /**
+   * Whether an object goes to many subscriptions, and what their field makes of it does not depend on the
+   * field's arguments.
+   */
+  readonly isShared: (item: unknown) => item is object;
+  /** Whether what was made in this context is for its own viewer alone. */
+  readonly isPersonal: (context: object) => boolean;
+}
 
 /**
  * Carries out selections on what sources yield, once for all subscriptions that select the same of the same
  * object and whose viewers see the same: a thousand dashboards of one program differ in nothing but their filters.
- *
- * @param isShared  whether an object goes to many subscriptions, and what their field makes of it does not depend
- * on the field's arguments
  */
-export function createSharedAnswers(
-  isShared: (item: unknown) => item is object,
-): (args: ExecutionArgs, viewer: Viewer) => Answer {
-  const answers = new WeakMap<object, Map<string, Promise<ExecutionResult>>>();
+export function createSharedAnswers({
+  isShared,
+  isPersonal,
+}: Sharing): (args: ExecutionArgs, viewer: Viewer) => Answer {
+  /** By object and selection; an answer becomes null when it is not for others. */
+  const answers = new WeakMap<object, Map<string, Promise<ExecutionResult | null>>>();
 
   return (args, viewer) => {
     const selection = selectionOf(args, viewer);
 
-    return (item) => {
-      const answer = () => execute({ ...args, rootValue: item });
-      if (!isShared(item)) return answer();
-      const known = answers.get(item);
-      const made = known?.get(selection);
-      if (made) return made;
-      const making = Promise.resolve(answer());
-      if (known) known.set(selection, making);
-      else answers.set(item, new Map([[selection, making]]));
-      making.then(
-        ({ errors }) => {
-          // The next one tries again.
-          if (errors) answers.get(item)?.delete(selection);
-        },
-        () => answers.get(item)?.delete(selection),
+    // Each answer has a context of its own, which tells what has been shown in it.
+    async function make(item: unknown) {
+      const contextValue: object = { ...(args.contextValue as object) };
+      const answer = await execute({ ...args, contextValue, rootValue: item });
+      return { answer, isForAll: !answer.errors && !isPersonal(contextValue) };
+    }
+
+    return async (item) => {
+      if (!isShared(item)) return (await make(item)).answer;
+      const known = answers.get(item) ?? new Map<string, Promise<ExecutionResult | null>>();
+      answers.set(item, known);
+      const made = known.get(selection);
+      if (made) return (await made) ?? (await make(item)).answer;
+      const making = make(item);
+      const shared = making.then(
+        ({ answer, isForAll }) => (isForAll ? answer : null),
+        () => null,
       );
-      return making;
+      known.set(selection, shared);
+      return (await making).answer;
     };
   };
 }
@@ -53,26 +67,22 @@ export function createSharedAnswers(
 /** A name that is the same for all who select the same and see the same. */
 function selectionOf(
   { document, operationName, variableValues }: ExecutionArgs,
-  { tenant, scopes, tokenId, actor }: Viewer,
+  { tenant, scopes }: Viewer,
 ): string {
-  const { number, variables } = documentOf(document);
+  const { text, variables } = documentOf(document);
   const values = Object.fromEntries(variables.map((name) => [name, variableValues?.[name]]));
-  // Who is shown a secret goes on record, by token.
-  const reader = scopes.has('secrets:read') ? [tokenId, actor] : null;
-  const said = [number, operationName ?? null, values, tenant, [...scopes].sort(), reader];
+  const said = [text, operationName ?? null, values, tenant, [...scopes].sort()];
   return createHash('sha256').update(JSON.stringify(said)).digest('base64');
 }
 
 interface KnownDocument {
-  readonly number: number;
+  readonly text: string;
   /** Those that change what is selected: all but those that only the subscription's own field is given. */
   readonly variables: readonly string[];
 }
 
 const documents = new WeakMap<DocumentNode, KnownDocument>();
-let lastNumber = 0;
 
-/** The parser hands out one document for one text. */
 function documentOf(document: DocumentNode): KnownDocument {
   const known = documents.get(document);
   if (known) return known;
@@ -87,8 +97,8 @@ function documentOf(document: DocumentNode): KnownDocument {
       addVariables(definition, names);
     }
   }
-  lastNumber += 1;
-  const found = { number: lastNumber, variables: [...names].sort() };
+  const text = document.loc?.source.body ?? print(document);
+  const found = { text, variables: [...names].sort() };
   documents.set(document, found);
   return found;
 }

@@ -1,4 +1,9 @@
-import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } from 'graphql';
+import {
+  createSourceEventStream,
+  type ExecutionArgs,
+  type ExecutionResult,
+  GraphQLError,
+} from 'graphql';
 import type { Answer } from './shared-answers.ts';
 
 /** What a subscription answers, as the transports take it. */
@@ -29,7 +34,10 @@ export async function subscribe(
     return source;
   } catch (error) {
     end();
-    throw error;
+    // Thrown out of here it would close the whole WebSocket.
+    const cause = error instanceof Error ? error : new Error(String(error));
+    const told = new GraphQLError('It could not be subscribed to.', { originalError: cause });
+    return { errors: [cause instanceof GraphQLError ? cause : told] };
   }
 }
 

@@ -10,6 +10,7 @@ import type { ContextOf, Operation } from './operation.ts';
 import { requestLimitPlugin } from './request-limits.ts';
 import { requestManners } from './request-manners.ts';
 import type { GraphqlSettings } from './settings.ts';
+import { unconditionalSubscriptionPlugin } from './unconditional-subscription.ts';
 import { wellFormedPlugin } from './well-formed.ts';
 
 /** Where the graph is. */
@@ -42,6 +43,7 @@ export function createPipeline<Context extends object>(parts: YogaParts<Context>
       requestLimitPlugin(settings.bodyLimit, refused),
       ...limitPlugins(refused),
       ...(settings.introspection ? [] : [noIntrospection]),
+      unconditionalSubscriptionPlugin,
       wellFormedPlugin,
       costPlugin(refused),
       openSubscriptionsPlugin(refused),

@@ -76,6 +76,16 @@ describe('the sequencer', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it('tries again after a failure also while others number all the time', async () => {
+    sequencer.committed();
+    await calls[0]?.fail();
+    for (let waited = 0; calls.length === 1 && waited < 2000; waited += 5) {
+      sequencer.numberedElsewhere();
+      clock.advance(5);
+    }
+    expect(calls).toHaveLength(2);
+  });
+
   it('comes again when somebody else was numbering', async () => {
     sequencer.committed();
     await calls[0]?.answer({ busy: true });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graphql } from '../../generated/gql/gql.ts';
+import { TypedDocumentString } from '../../generated/gql/graphql.ts';
 import type { PlistDict } from '../../server/protocol/plist/value.ts';
 import { revokeToken } from '../../server/store/tokens.ts';
 import { ask, askText, dataOf } from './ask.ts';
@@ -411,6 +412,25 @@ describe.each([
       message: expect.stringContaining('events:read'),
       extensions: { code: 'FORBIDDEN' },
     });
+  });
+
+  it.each([
+    'subscription { events @skip(if: true) { __typename } }',
+    'subscription { ...Gone @include(if: false) } fragment Gone on Subscription { events { __typename } }',
+    'subscription { ...Gone } fragment Gone on Subscription { ... @skip(if: true) { events { __typename } } }',
+  ])('a root field on a condition is refused: %s', async (text) => {
+    const refused = await subscribe(server, token, new TypedDocumentString(text), {});
+    // WebSockets have a message of their own for what is wrong from the start.
+    const told = await refused.next().then(
+      ({ value }) => value.errors,
+      (errors: unknown) => errors,
+    );
+    expect(told).toMatchObject([
+      {
+        message: expect.stringContaining('is not for the root field of a subscription'),
+        extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
+      },
+    ]);
   });
 
   it('links that a token may not see are null, and the event comes all the same', async () => {

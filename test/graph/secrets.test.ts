@@ -462,4 +462,27 @@ describe('a subscription', () => {
     });
     await Promise.all(open.map((one) => one.close()));
   });
+
+  it('puts each look on record, though others look at the same event', async () => {
+    const id = 'LIVE-LOOKS';
+    const enrollmentKey = await anEnrollment(server.pool, { id });
+    const open = await Promise.all(
+      [trusted, trusted, trusted].map((token) => bySse(server, token, bootstrapTokens)),
+    );
+    for (const subscription of open) await subscription.next();
+    const checkIn = await aCheckIn(server, enrollmentKey, {
+      MessageType: 'SetBootstrapToken',
+      BootstrapToken: Buffer.from(secret),
+    });
+    await anEvent(server, { type: 'BootstrapTokenSet', enrollmentKey, checkInId: checkIn.id });
+    for (const { value } of await Promise.all(open.map((one) => one.next()))) {
+      expect(value.data?.events).toMatchObject({
+        checkIn: { decoded: { BootstrapToken: { $data: base64 } } },
+      });
+    }
+    expect(await audited()).toHaveLength(open.length);
+    const { rows } = await server.pool.query('select distinct trace_id from audit_entry');
+    expect(rows).toHaveLength(open.length);
+    await Promise.all(open.map((one) => one.close()));
+  });
 });

@@ -8,7 +8,7 @@ import {
 } from 'graphql';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createSharedAnswers } from '../../server/graphql/shared-answers.ts';
-import { type Scope, scopes, type Viewer } from '../../server/model/viewer.ts';
+import type { Scope, Viewer } from '../../server/model/viewer.ts';
 
 interface Item {
   readonly shared: boolean;
@@ -58,6 +58,7 @@ const operator: Viewer = {
 
 describe('an answer', () => {
   let made: number;
+  let personal: boolean;
   let answersOf: ReturnType<typeof createSharedAnswers>;
   let shared: Item;
   const isShared = (value: unknown): value is object =>
@@ -65,7 +66,8 @@ describe('an answer', () => {
 
   beforeEach(() => {
     made = 0;
-    answersOf = createSharedAnswers(isShared);
+    personal = false;
+    answersOf = createSharedAnswers({ isShared, isPersonal: () => personal });
     shared = { shared: true, text: () => `made ${(made += 1)}` };
   });
 
@@ -106,11 +108,17 @@ describe('an answer', () => {
     expect(await answer({})).toEqual({ text: 'made 1' });
   });
 
-  it('is made for each token that sees secrets, as each goes on record', async () => {
-    const trusted = { ...operator, scopes: new Set(scopes) };
-    expect(await answer({}, trusted)).toEqual({ text: 'made 1' });
-    expect(await answer({}, { ...trusted, tokenId: '2' })).toEqual({ text: 'made 2' });
-    expect(await answer({}, trusted)).toEqual({ text: 'made 1' });
+  it('in which a secret was shown is for its own viewer alone', async () => {
+    personal = true;
+    const asked = [answer({}), answer({})];
+    expect(await Promise.all(asked)).toEqual([{ text: 'made 1' }, { text: 'made 2' }]);
+    expect(await answer({})).toEqual({ text: 'made 3' });
+  });
+
+  it('is one for equal texts that were parsed apart', async () => {
+    await answer({});
+    const again = parse(document.loc?.source.body ?? '');
+    expect(await answer({}, operator, shared, again)).toEqual({ text: 'made 1' });
   });
 
   it('with an error is tried again by the next', async () => {
