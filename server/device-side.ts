@@ -28,8 +28,8 @@ import { readReport } from './protocol/messages/report.ts';
 import { enrollmentOfCertificate } from './store/check-ins/bindings.ts';
 import { isUnavailable, sqlState } from './store/unavailable.ts';
 
-/** Certificates that stay parsed and judged, about 6 KB each. */
-const rememberedCertificates = 20_000;
+/** Certificates that stay parsed, about 6 KB each, and of how many it is known that they were trusted. */
+const rememberedCertificates = { cacheSize: 20_000, verdicts: 200_000 };
 
 /** Addresses of this machine: the proxies that are believed unless others are named. */
 const thisMachine = ['127.0.0.0/8', '::1'];
@@ -122,7 +122,7 @@ function identifier(
 }
 
 function provenBy(settings: Settings, metrics: Metrics, trust: () => Trust): Identify {
-  const certificates = createKnownCertificates({ trust, cacheSize: rememberedCertificates });
+  const certificates = createKnownCertificates({ trust, ...rememberedCertificates });
   if (settings.certHeader !== null) {
     const proxies = settings.trustedProxies.length === 0 ? thisMachine : settings.trustedProxies;
     return identifyByHeader(settings.certHeader, proxies, createHeaderVerifier({ certificates }));

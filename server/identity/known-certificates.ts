@@ -29,10 +29,19 @@ export interface KnownCertificates {
   read(der: Buffer): Certificate;
 }
 
-interface Entry extends KnownCertificate {
+/** That a certificate was found to be trusted, as long as all of its path is valid. */
+interface Verdict {
   readonly trust: Trust;
   readonly validFrom: Date;
   readonly validTo: Date;
+}
+
+interface Entry extends KnownCertificate, Verdict {}
+
+/** A certificate that was read, by the hash of its bytes. */
+interface Read {
+  readonly key: string;
+  readonly certificate: Certificate;
 }
 
 /**
@@ -40,26 +49,81 @@ interface Entry extends KnownCertificate {
  * times what the signature itself does, and devices come back with the same certificate for years.
  * Only trusted ones are kept, so that nobody else can push them out; they are judged anew when the
  * authorities change or the chain leaves its validity.
+ *
+ * A fleet larger than the cache comes round in turns and finds each certificate pushed out. That its chain
+ * was good is remembered longer: most of the time is in its signatures, and little memory.
  */
 export function createKnownCertificates(options: {
   readonly trust: () => Trust;
   /** Certificates to keep, about 6 KB each. */
   readonly cacheSize: number;
+  /** Certificates of which it is kept that they were trusted, about 200 bytes each. */
+  readonly verdicts: number;
 }): KnownCertificates {
   const entries = createLru<string, Entry>(options.cacheSize);
+  const verdicts = createLru<string, Verdict>(options.verdicts);
+  /** Whoever is told apart among a signature's certificates is judged next. */
+  let lastRead: Read | null = null;
+
+  function readAs(key: string, der: Buffer): Certificate {
+    if (lastRead?.key === key) return lastRead.certificate;
+    // A copy of its own: what it was cut from may be much larger and would be kept alive.
+    const certificate = readCertificate(Buffer.from(der));
+    lastRead = { key, certificate };
+    return certificate;
+  }
+
+  function holds(verdict: Verdict | undefined, trust: Trust, at: Date): verdict is Verdict {
+    return verdict?.trust === trust && verdict.validFrom <= at && at <= verdict.validTo;
+  }
+
+  function judge(
+    certificate: Certificate,
+    key: string,
+    extra: readonly Buffer[],
+    trust: Trust,
+    at: Date,
+  ): Verdict {
+    const known = verdicts.get(key);
+    if (holds(known, trust, at)) return known;
+    const alone = trust.check(certificate, [], at);
+    const helped = alone.trusted || alone.problem !== 'untrusted' || extra.length === 0;
+    const found = helped ? alone : trust.check(certificate, readable(extra), at);
+    if (!found.trusted) throw new Refusal(400, found.problem, found.reason);
+    const { validFrom, validTo } = found;
+    const verdict = { trust, validFrom, validTo };
+    verdicts.set(key, verdict);
+    return verdict;
+  }
+
   return {
     read(der) {
-      return entries.get(hashOf(der).toString('latin1'))?.certificate ?? readCertificate(der);
+      const key = keyOf(hashOf(der));
+      return entries.get(key)?.certificate ?? readAs(key, der);
     },
     trusted(der, extra, at) {
       const trust = options.trust();
       const sha256 = hashOf(der);
-      const key = sha256.toString('latin1');
+      const key = keyOf(sha256);
       const known = entries.get(key);
-      if (known?.trust === trust && known.validFrom <= at && at <= known.validTo) return known;
-      const entry = judge(der, sha256, extra, trust, at);
-      entries.set(key, entry);
-      return entry;
+      if (holds(known, trust, at)) return known;
+      try {
+        const certificate = readAs(key, der);
+        const verdict = judge(certificate, key, extra, trust, at);
+        const publicKey = publicKeyOf(certificate);
+        if (!keyIsUsable(publicKey)) throw new BerError('its key is too short or of another kind');
+        const verified = verifiedOf(certificate, sha256);
+        const entry = { certificate, publicKey, verified, ...verdict };
+        entries.set(key, entry);
+        return entry;
+      } catch (error) {
+        if (!(error instanceof BerError)) throw error;
+        throw new Refusal(
+          400,
+          'bad-certificate',
+          `The certificate can't be read: ${error.message}.`,
+        );
+      }
     },
   };
 }
@@ -68,36 +132,8 @@ function hashOf(der: Buffer): Buffer {
   return createHash('sha256').update(der).digest();
 }
 
-function judge(
-  source: Buffer,
-  sha256: Buffer,
-  extra: readonly Buffer[],
-  trust: Trust,
-  at: Date,
-): Entry {
-  // A copy of its own: what it was cut from may be much larger and would be kept alive.
-  const der = Buffer.from(source);
-  try {
-    const certificate = readCertificate(der);
-    const alone = trust.check(certificate, [], at);
-    const helped = alone.trusted || alone.problem !== 'untrusted' || extra.length === 0;
-    const verdict = helped ? alone : trust.check(certificate, readable(extra), at);
-    if (!verdict.trusted) throw new Refusal(400, verdict.problem, verdict.reason);
-    const publicKey = publicKeyOf(certificate);
-    if (!keyIsUsable(publicKey)) throw new BerError('its key is too short or of another kind');
-    const { validFrom, validTo } = verdict;
-    return {
-      certificate,
-      publicKey,
-      verified: verifiedOf(certificate, sha256),
-      trust,
-      validFrom,
-      validTo,
-    };
-  } catch (error) {
-    if (!(error instanceof BerError)) throw error;
-    throw new Refusal(400, 'bad-certificate', `The certificate can't be read: ${error.message}.`);
-  }
+function keyOf(sha256: Buffer): string {
+  return sha256.toString('latin1');
 }
 
 /** Certificates that can't be read are no help, and no harm. */

@@ -5,7 +5,7 @@ import { certificateFromHeader, createHeaderVerifier } from '../../server/identi
 import { createKnownCertificates } from '../../server/identity/known-certificates.ts';
 import { createLru } from '../../server/identity/lru.ts';
 import { createSignatureVerifier } from '../../server/identity/mdm-signature.ts';
-import { createTrust } from '../../server/identity/trust.ts';
+import { createTrust, type Trust } from '../../server/identity/trust.ts';
 import type { Metrics } from '../../server/model/metrics.ts';
 import { noMetrics } from '../../server/model/metrics.ts';
 import { Refusal } from '../../server/model/refusal.ts';
@@ -38,7 +38,7 @@ function trusting(...roots: readonly Holder[]) {
 }
 
 function certificatesOf(trust = trusting(root), cacheSize = 10) {
-  return createKnownCertificates({ trust: () => trust, cacheSize });
+  return createKnownCertificates({ trust: () => trust, cacheSize, verdicts: 10 });
 }
 
 const verify = createSignatureVerifier({ certificates: certificatesOf() });
@@ -153,17 +153,43 @@ describe('the Mdm-Signature header', () => {
     expect(outcome(() => verify(value.toString('base64'), body, now))).toBe(code);
   });
 
-  it('looks at the time of each message, also for a certificate that it knows', () => {
+  const kept = [
+    ['that it knows', 10],
+    ['that was pushed out', 0],
+  ] as const;
+
+  it.each(kept)('looks at the time of each message, also for a certificate %s', (_, cacheSize) => {
+    const knowing = createSignatureVerifier({ certificates: certificatesOf(undefined, cacheSize) });
     const value = header(device);
-    expect(outcome(() => verify(value, body, now))).toBe('accepted');
-    expect(outcome(() => verify(value, body, later))).toBe('expired');
-    expect(outcome(() => verify(value, body, earlier))).toBe('not-yet-valid');
-    expect(outcome(() => verify(value, body, tomorrow))).toBe('accepted');
+    expect(outcome(() => knowing(value, body, now))).toBe('accepted');
+    expect(outcome(() => knowing(value, body, later))).toBe('expired');
+    expect(outcome(() => knowing(value, body, earlier))).toBe('not-yet-valid');
+    expect(outcome(() => knowing(value, body, tomorrow))).toBe('accepted');
   });
 
-  it('judges a known certificate anew when the authorities change', () => {
+  it.each(kept)('checks the chain of a certificate %s once', (_, cacheSize) => {
+    let checks = 0;
+    const trust: Trust = {
+      check(...asked) {
+        checks += 1;
+        return trusting(root).check(...asked);
+      },
+    };
+    const knowing = createSignatureVerifier({ certificates: certificatesOf(trust, cacheSize) });
+    const another = issue(rsaPair, root, { subject: { commonName: 'another' } });
+    for (let round = 0; round < 3; round += 1) {
+      for (const holder of [device, another]) {
+        expect(outcome(() => knowing(header(holder), body, now))).toBe('accepted');
+      }
+    }
+    expect(checks).toBe(2);
+    const thief = { ...another, privateKey: rsaKeys().privateKey };
+    expect(outcome(() => knowing(header(thief), body, now))).toBe('signature-mismatch');
+  });
+
+  it.each(kept)('judges a certificate %s anew when the authorities change', (_, cacheSize) => {
     let trust = trusting(root);
-    const certificates = createKnownCertificates({ trust: () => trust, cacheSize: 10 });
+    const certificates = createKnownCertificates({ trust: () => trust, cacheSize, verdicts: 10 });
     const changing = createSignatureVerifier({ certificates });
     expect(outcome(() => changing(header(device), body, now))).toBe('accepted');
     trust = trusting(authority(ecKeys(), 'Other'));

@@ -109,6 +109,7 @@ describe('a message', () => {
       trust: () =>
         createTrust({ roots: [certificatePem(server.authority.certificate)], intermediates: [] }),
       cacheSize: 1,
+      verdicts: 1,
     });
     const { certificate: der } = device.identity;
     const anyProof = {
