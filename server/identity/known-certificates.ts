@@ -88,12 +88,12 @@ export function createKnownCertificates(options: {
     if (holds(known, trust, at)) return known;
     const alone = trust.check(certificate, [], at);
     const helped = alone.trusted || alone.problem !== 'untrusted' || extra.length === 0;
-    const found = helped ? alone : trust.check(certificate, readable(extra), at);
-    if (!found.trusted) throw new Refusal(400, found.problem, found.reason);
-    const { validFrom, validTo } = found;
-    const verdict = { trust, validFrom, validTo };
-    verdicts.set(key, verdict);
-    return verdict;
+    const verdict = helped ? alone : trust.check(certificate, readable(extra), at);
+    if (!verdict.trusted) throw new Refusal(400, verdict.problem, verdict.reason);
+    const { validFrom, validTo } = verdict;
+    const kept = { trust, validFrom, validTo };
+    verdicts.set(key, kept);
+    return kept;
   }
 
   return {

@@ -46,7 +46,8 @@ describe('the decoding thread', () => {
   });
 
   it('is replaced when an answer takes too much memory, and the next one is decoded', async () => {
-    open({ heapMb: 48 });
+    // It is the memory that ends it, however slow the machine is.
+    open({ heapMb: 48, timeoutMs: 60_000 });
     expect(await decoder.decode(good)).toEqual(decoded);
     const item = '<dict><key>Identifier</key><array><true/></array></dict>';
     const list = `<key>InstalledApplicationList</key><array>${item.repeat(60_000)}</array>`;
