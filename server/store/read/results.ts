@@ -187,7 +187,7 @@ export async function resultsByKey(
   return new Map(rows.map(resultOf).map((row) => [resultKey(row), row]));
 }
 
-/** A result, and its report as it is stored. */
+/** A result, and its report as it is stored (sealed). */
 export interface ResultWithReport {
   readonly row: ResultRow;
   /** Null also where it is too long to be read along. */
@@ -257,10 +257,7 @@ export async function findResult(
   return row === undefined ? null : resultOf(row);
 }
 
-/**
- * The bytes of reports as they are stored (sealed), by the results' keys.
- * @param atMost longer ones are left out; null: none is
- */
+/** The bytes of reports as they are stored (sealed), by the results' keys, however long they are. */
 export async function resultBytes(
   db: Queryable,
   viewer: Viewer,
