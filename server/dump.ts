@@ -16,18 +16,18 @@ export function createDump(log: Log): Dump {
       dump(what);
     } catch (error) {
       // Looking on must never change what a device gets.
-      log.warn({ err: error }, 'a message could not be dumped');
+      log.warn({ traceId: what.traceId, err: error }, 'a message could not be dumped');
     }
   };
 }
 
 function writer(log: Log): Dump {
-  return ({ direction, kind, message, answer }) => {
+  return ({ traceId, direction, kind, message, answer }) => {
     const asked = read(message);
     if (direction === 'in') {
       const masked =
         kind === 'check-in' ? redactCheckIn : (value: PlistValue) => redact(value, null, 'result');
-      log.info({ direction, kind, plist: show(asked, masked, message) }, 'dump');
+      log.info({ traceId, direction, kind, plist: show(asked, masked, message) }, 'dump');
       return;
     }
     const { status, body } = answer ?? { status: 0, body: Buffer.alloc(0) };
@@ -37,7 +37,7 @@ function writer(log: Log): Dump {
         ? redactCheckInReply(value, type)
         : redact(value, requestTypeOf(value), 'body');
     const plist = body.length === 0 ? '' : show(read(body), masked, body);
-    log.info({ direction, kind, status, plist }, 'dump');
+    log.info({ traceId, direction, kind, status, plist }, 'dump');
   };
 }
 

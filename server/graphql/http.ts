@@ -5,6 +5,7 @@ import { AccessUnavailable } from '../access/unavailable.ts';
 import { traceIdFrom, withTraceId } from '../model/trace.ts';
 import { createGraphiql, wantsPage } from './graphiql.ts';
 import type { OpenOperations } from './open-operations.ts';
+import type { Operation } from './operation.ts';
 import type { GraphqlSettings } from './settings.ts';
 import { type Pipeline, endpoint } from './yoga.ts';
 
@@ -23,14 +24,18 @@ export function createHttpHandler<Context extends object>(parts: {
   const { pipeline, access, operations, settings } = parts;
   const graphiql = settings.graphiql ? createGraphiql(endpoint) : null;
 
-  async function operate(request: IncomingMessage, response: ServerResponse, traceId: string) {
+  async function operate(
+    request: IncomingMessage,
+    response: ServerResponse,
+    about: Pick<Operation, 'traceId' | 'subscribed'>,
+  ) {
     try {
       const viewer = await access.viewerOf(request.headers.authorization);
       const { ended, release } = operations.open(viewer);
       response.once('close', release);
       // The caller may have gone while his token was looked up.
       if (response.closed) release();
-      await pipeline.yoga.handle(request, response, { operation: { viewer, traceId, ended } });
+      await pipeline.yoga.handle(request, response, { operation: { viewer, ended, ...about } });
     } catch (error) {
       if (response.headersSent) throw error;
       refuse(response, error, pipeline.mask);
@@ -44,7 +49,15 @@ export function createHttpHandler<Context extends object>(parts: {
     if (type)
       request.headers['content-type'] = type.replace(/^[^;]*/, (name) => name.trim().toLowerCase());
     const traceId = traceIdFrom(header(request.headers['traceparent']));
-    return withTraceId(traceId, () => operate(request, response, traceId));
+    let subscribed = (): void => {};
+    const streaming = new Promise<void>((resolve) => {
+      subscribed = resolve;
+    });
+    return withTraceId(
+      traceId,
+      () => operate(request, response, { traceId, subscribed }),
+      streaming,
+    );
   };
 }
 

@@ -28,7 +28,7 @@ export function openSubscriptionsPlugin(refused: Counter): Plugin<{ operation: O
 
   return {
     onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
-      const { viewer } = args.contextValue.operation;
+      const { viewer, subscribed } = args.contextValue.operation;
       const leave = enter(viewer.tokenId ?? viewer.actor);
       if (leave === null) {
         refused({ code: 'TOO_MANY_SUBSCRIPTIONS' });
@@ -42,7 +42,7 @@ export function openSubscriptionsPlugin(refused: Counter): Plugin<{ operation: O
         return;
       }
       const answer = answersOf(args, viewer);
-      setSubscribeFn((asked) => subscribe(asked, answer, leave));
+      setSubscribeFn((asked) => subscribe(asked, answer, leave).finally(subscribed));
     },
   };
 }

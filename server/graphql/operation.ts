@@ -6,6 +6,8 @@ export interface Operation {
   readonly traceId: string;
   /** Aborted when its right to run has ended, with the reason, or when the server stops. */
   readonly ended: AbortSignal;
+  /** To be told when it is a subscription whose source is there: it may go on for days. */
+  readonly subscribed?: () => void;
 }
 
 /**

@@ -19,15 +19,18 @@ export function createApp(
     if (hasHungUp(error)) log.debug({ err: error }, 'the client has gone');
     else log.error({ err: error }, 'request failed');
   });
-  app.use(async (ctx) => {
+  app.use((ctx) => {
     const handler = routes.get(ctx.path);
-    if (handler !== undefined) return handler(ctx);
+    return handler === undefined ? elsewhere(ctx) : handler(ctx);
+  });
+  return app;
+
+  async function elsewhere(ctx: Context): Promise<void> {
     if (await fallback(ctx)) return;
     ctx.status = 404;
     ctx.type = 'text/plain; charset=utf-8';
     ctx.body = '404 page not found\n';
-  });
-  return app;
+  }
 }
 
 /** A client that leaves in the middle of an answer, as subscribers do every day, is no failure of ours. */

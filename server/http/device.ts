@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { Refusal } from '../model/refusal.ts';
-import { traceIdFrom, withTraceId } from '../model/trace.ts';
+import { traceIdFrom } from '../model/trace.ts';
 import { Unenroll, type UnenrollAnswer } from '../model/unenroll.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Arrival } from '../mdm/check-in/message.ts';
@@ -19,6 +19,7 @@ const bodyLimit = 10 * 1024 * 1024;
 
 /** Shows a device's message, or what it was answered with (the message comes along to tell what). */
 export type Dump = (what: {
+  readonly traceId: string;
   readonly direction: 'in' | 'out';
   readonly kind: 'check-in' | 'report';
   readonly message: Buffer;
@@ -61,62 +62,65 @@ export function deviceRoute(options: DeviceRouteOptions): (ctx: Context) => Prom
     ['kind'],
   );
 
-  return async (ctx) => {
-    const started = performance.now();
+  return (ctx) => {
+    const { headers } = ctx.req;
+    const traceparent = headers['traceparent'];
+    const traceId = traceIdFrom(typeof traceparent === 'string' ? traceparent : undefined);
     const isCheckIn =
       options.takes === 'check-ins' ||
-      (options.takes === 'both' && ctx.get('Content-Type').startsWith(checkInType));
-    const kind = isCheckIn ? 'check-in' : 'report';
-    const traceId = traceIdFrom(ctx.get('traceparent') || undefined);
-    await withTraceId(traceId, async () => {
-      try {
-        const body = await readBody(ctx.req, bodyLimit);
-        options.dump?.({ direction: 'in', kind, message: body });
-        const at = clock.now();
-        const certificate = options.identify.certificate(ctx, body, at);
-        const arrival: Arrival = { body, certificate, at, traceId, urlParams: firstValues(ctx) };
-        const reply = isCheckIn
-          ? await options.takeCheckIn(arrival)
-          : commandReply(await options.takeReport(arrival));
-        answer(ctx, reply);
-        options.dump?.({
-          direction: 'out',
-          kind,
-          message: body,
-          answer: { status: ctx.status, body: reply?.body ?? Buffer.alloc(0) },
-        });
-      } catch (error) {
-        refuse(ctx, error);
-      }
-    });
-    requests({ kind, status: String(ctx.status) });
-    seconds((performance.now() - started) / 1000, { kind });
+      (options.takes === 'both' && headers['content-type']?.startsWith(checkInType) === true);
+    return take(ctx, isCheckIn ? 'check-in' : 'report', traceId);
   };
 
-  function refuse(ctx: Context, error: unknown): void {
+  async function take(ctx: Context, kind: 'check-in' | 'report', traceId: string): Promise<void> {
+    const started = performance.now();
+    try {
+      const body = await readBody(ctx.req, bodyLimit);
+      options.dump?.({ traceId, direction: 'in', kind, message: body });
+      const at = clock.now();
+      const certificate = options.identify.certificate(ctx, body, at);
+      const arrival: Arrival = { body, certificate, at, traceId, urlParams: firstValues(ctx) };
+      const reply =
+        kind === 'check-in'
+          ? await options.takeCheckIn(arrival)
+          : commandReply(await options.takeReport(arrival));
+      answer(ctx, reply);
+      options.dump?.({
+        traceId,
+        direction: 'out',
+        kind,
+        message: body,
+        answer: { status: ctx.status, body: reply?.body ?? Buffer.alloc(0) },
+      });
+    } catch (error) {
+      refuse(ctx, error, traceId);
+    }
+    requests({ kind, status: String(ctx.status) });
+    seconds((performance.now() - started) / 1000, { kind });
+  }
+
+  function refuse(ctx: Context, error: unknown, traceId: string): void {
+    const { path } = ctx;
     if (error instanceof Unenroll) {
-      log.warn({ answer: error.answer, path: ctx.path }, error.message);
+      log.warn({ traceId, answer: error.answer, path }, error.message);
       tellToUnenroll(ctx, error.answer);
       return;
     }
     if (error instanceof Refusal) {
-      const fields = { reason: error.code, status: error.status, addr: ctx.ip, path: ctx.path };
-      log.warn(fields, `device refused: ${error.message}`);
+      const fields = { reason: error.code, status: error.status, addr: ctx.ip, path };
+      log.warn({ traceId, ...fields }, `device refused: ${error.message}`);
       plainError(ctx, error.status);
       if (error.status === 413 || error.status === 503) ctx.set('Connection', 'close');
       if (error.status === 503) ctx.set('Retry-After', '30');
       return;
     }
     if (options.isUnavailable(error)) {
-      log.error(
-        { err: error, path: ctx.path },
-        'device turned away: the database is not available',
-      );
+      log.error({ traceId, err: error, path }, 'device turned away: the database is not available');
       plainError(ctx, 503);
       ctx.set('Retry-After', '30');
       return;
     }
-    log.error({ err: error, path: ctx.path }, 'device message failed');
+    log.error({ traceId, err: error, path }, 'device message failed');
     plainError(ctx, 500);
   }
 }

@@ -45,7 +45,8 @@ export function createDmUpstream(options: DmUpstreamOptions): DeclarativeUpstrea
   }
 
   return async (request) => {
-    const fields = { endpoint: request.endpoint, enrollment: request.enrollment.id };
+    const { traceId, endpoint, enrollment } = request;
+    const fields = { traceId, endpoint, enrollment: enrollment.id };
     let response: Response;
     let body: Buffer;
     try {

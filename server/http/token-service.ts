@@ -26,9 +26,9 @@ export function createTokenService(url: URL, log: Log, timeout = 30_000): TokenS
       });
       const body = Buffer.from(await response.arrayBuffer());
       if (response.status === 200) return body;
-      log.error({ status: response.status, tokenServiceType }, 'token service refused');
+      log.error({ traceId, status: response.status, tokenServiceType }, 'token service refused');
     } catch (error) {
-      log.error({ err: error, tokenServiceType }, 'token service did not answer');
+      log.error({ traceId, err: error, tokenServiceType }, 'token service did not answer');
     }
     throw new Refusal(502, 'token-service', `no token of ${tokenServiceType} could be had`);
   };

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { VerifiedCertificate } from '../model/identity.ts';
 import { Refusal } from '../model/refusal.ts';
 import { keyIsUsable } from '../protocol/cms/algorithm.ts';
@@ -7,7 +7,7 @@ import { BerError } from '../protocol/cms/ber.ts';
 import type { Certificate } from '../protocol/cms/certificate.ts';
 import { publicKeyOf, readCertificate } from '../protocol/cms/certificate.ts';
 import { formatName } from '../protocol/cms/name.ts';
-import { createLru } from './lru.ts';
+import { createRecent } from './recent.ts';
 import type { Trust } from './trust.ts';
 
 /** A certificate with what is costly to get from it. */
@@ -38,10 +38,11 @@ interface Verdict {
 
 interface Entry extends KnownCertificate, Verdict {}
 
-/** A certificate that was read, by the hash of its bytes. */
-interface Read {
+/** The bytes last asked for, with their hash, and what was read of them. */
+interface Last {
+  readonly der: Buffer;
   readonly key: string;
-  readonly certificate: Certificate;
+  certificate: Certificate | null;
 }
 
 /**
@@ -60,17 +61,21 @@ export function createKnownCertificates(options: {
   /** Certificates of which it is kept that they were trusted, about 200 bytes each. */
   readonly verdicts: number;
 }): KnownCertificates {
-  const entries = createLru<string, Entry>(options.cacheSize);
-  const verdicts = createLru<string, Verdict>(options.verdicts);
+  const entries = createRecent<string, Entry>(options.cacheSize);
+  const verdicts = createRecent<string, Verdict>(options.verdicts);
   /** Whoever is told apart among a signature's certificates is judged next. */
-  let lastRead: Read | null = null;
+  let last: Last = { der: Buffer.alloc(0), key: '', certificate: null };
 
-  function readAs(key: string, der: Buffer): Certificate {
-    if (lastRead?.key === key) return lastRead.certificate;
+  /** @param der not to be changed by anybody afterwards */
+  function named(der: Buffer): Last {
+    if (last.der !== der) last = { der, key: hash('sha256', der, 'binary'), certificate: null };
+    return last;
+  }
+
+  function readOnce(asked: Last): Certificate {
     // A copy of its own: what it was cut from may be much larger and would be kept alive.
-    const certificate = readCertificate(Buffer.from(der));
-    lastRead = { key, certificate };
-    return certificate;
+    asked.certificate ??= readCertificate(Buffer.from(asked.der));
+    return asked.certificate;
   }
 
   function holds(verdict: Verdict | undefined, trust: Trust, at: Date): verdict is Verdict {
@@ -98,21 +103,21 @@ export function createKnownCertificates(options: {
 
   return {
     read(der) {
-      const key = keyOf(hashOf(der));
-      return entries.get(key)?.certificate ?? readAs(key, der);
+      const asked = named(der);
+      return entries.get(asked.key)?.certificate ?? readOnce(asked);
     },
     trusted(der, extra, at) {
       const trust = options.trust();
-      const sha256 = hashOf(der);
-      const key = keyOf(sha256);
+      const asked = named(der);
+      const { key } = asked;
       const known = entries.get(key);
       if (holds(known, trust, at)) return known;
       try {
-        const certificate = readAs(key, der);
+        const certificate = readOnce(asked);
         const verdict = judge(certificate, key, extra, trust, at);
         const publicKey = publicKeyOf(certificate);
         if (!keyIsUsable(publicKey)) throw new BerError('its key is too short or of another kind');
-        const verified = verifiedOf(certificate, sha256);
+        const verified = verifiedOf(certificate, Buffer.from(key, 'binary'));
         const entry = { certificate, publicKey, verified, ...verdict };
         entries.set(key, entry);
         return entry;
@@ -126,14 +131,6 @@ export function createKnownCertificates(options: {
       }
     },
   };
-}
-
-function hashOf(der: Buffer): Buffer {
-  return createHash('sha256').update(der).digest();
-}
-
-function keyOf(sha256: Buffer): string {
-  return sha256.toString('latin1');
 }
 
 /** Certificates that can't be read are no help, and no harm. */

@@ -42,8 +42,16 @@ export function readPemBundle(pem: string, what: string): readonly Certificate[]
 
 /** Standard padded base64 and nothing else. @throws {TypeError} */
 export function decodeBase64(text: string): Buffer {
-  if (text.length === 0 || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) {
+  const { length } = text;
+  // The decoder looks at a letter's last eight bits, passes over what it doesn't know, so that less comes out,
+  // and reads the alphabet of URLs too: asking for all that is quicker by far than judging letter by letter.
+  if (length === 0 || length % 4 !== 0 || Buffer.byteLength(text) !== length) {
     throw new TypeError('not base64');
   }
-  return Buffer.from(text, 'base64');
+  const bytes = Buffer.from(text, 'base64');
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  if (bytes.length !== (length / 4) * 3 - padding || text.includes('-') || text.includes('_')) {
+    throw new TypeError('not base64');
+  }
+  return bytes;
 }

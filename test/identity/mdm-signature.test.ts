@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { certificateFromHeader, createHeaderVerifier } from '../../server/identity/cert-header.ts';
 import { createKnownCertificates } from '../../server/identity/known-certificates.ts';
-import { createLru } from '../../server/identity/lru.ts';
+import { createRecent } from '../../server/identity/recent.ts';
 import { createSignatureVerifier } from '../../server/identity/mdm-signature.ts';
 import { createTrust, type Trust } from '../../server/identity/trust.ts';
 import type { Metrics } from '../../server/model/metrics.ts';
@@ -106,6 +106,10 @@ describe('the Mdm-Signature header', () => {
     ['bad base64', 'M!!!', 'bad-base64'],
     ['base64 without padding', 'AAA', 'bad-base64'],
     ['base64url', 'AA-_', 'bad-base64'],
+    ['base64 padded twice', 'AA======', 'bad-base64'],
+    ['padding in the middle', 'AA==AAAA', 'bad-base64'],
+    ['letters that end in the same eight bits', 'AA\u012b\u012f', 'bad-base64'],
+    ['letters beyond ASCII', 'AA\u00e4\u00f6', 'bad-base64'],
     ['something else than a signature', Buffer.from('hello').toString('base64'), 'bad-cms'],
     ['a certificate alone', device.der.toString('base64'), 'bad-cms'],
   ])('refuses %s', (_, value, code) => {
@@ -319,12 +323,36 @@ describe('the certificate header of a proxy', () => {
 });
 
 describe('the bounded map', () => {
-  it('forgets what was not asked for the longest', () => {
-    const lru = createLru<string, number>(2);
-    lru.set('a', 1);
-    lru.set('b', 2);
-    lru.get('a');
-    lru.set('c', 3);
-    expect([lru.get('a'), lru.get('b'), lru.get('c'), lru.size]).toEqual([1, undefined, 3, 2]);
+  it('forgets what was not asked for lately', () => {
+    const recent = createRecent<string, number>(2);
+    recent.set('a', 1);
+    recent.set('b', 2);
+    recent.get('a');
+    recent.set('c', 3);
+    const kept = ['a', 'b', 'c'].map((key) => recent.get(key));
+    expect([kept, recent.size]).toEqual([[1, undefined, 3], 2]);
+  });
+
+  it('keeps what is asked for through any number of newcomers', () => {
+    const recent = createRecent<number, string>(100);
+    for (let key = 0; key < 10; key += 1) recent.set(key, 'old');
+    for (let key = 1_000; key < 2_000; key += 1) {
+      for (let old = 0; old < 10; old += 1) recent.get(old);
+      recent.set(key, 'new');
+    }
+    expect(Array.from({ length: 10 }, (_, key) => recent.get(key))).toEqual(Array(10).fill('old'));
+    expect(recent.size).toBe(100);
+  });
+
+  it('makes room where all were asked for, replaces, and may keep nothing', () => {
+    const recent = createRecent<number, number>(200);
+    for (let key = 0; key < 200; key += 1) recent.set(key, key);
+    for (let key = 0; key < 200; key += 1) recent.get(key);
+    recent.set(200, 200);
+    recent.set(200, 201);
+    expect([recent.get(200), recent.size]).toEqual([201, 200]);
+    const none = createRecent<number, number>(0);
+    none.set(1, 1);
+    expect([none.get(1), none.size]).toEqual([undefined, 0]);
   });
 });

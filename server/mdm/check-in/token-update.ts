@@ -24,7 +24,8 @@ export async function tokenUpdate(
   const { enrollment } = message;
   const user = isUserChannel(enrollment.kind);
   if (user && message.unlockToken !== undefined) {
-    ctx.log.warn({ enrollment: enrollment.id }, 'unlock token of a user channel is not stored');
+    const fields = { traceId: arrival.traceId, enrollment: enrollment.id };
+    ctx.log.warn(fields, 'unlock token of a user channel is not stored');
   }
   const row: TokenUpdateRow = {
     id: enrollment.id,

@@ -51,9 +51,11 @@ export async function wakeNow(
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, PushedNow>> {
   const outcomes = new Map<string, PushedNow>();
+  // The caller may have been answered before the last push is.
+  const traceId = currentTraceId() ?? null;
   const sending = sendPushes(ctx, pages(), keep);
   // What fails after the caller's patience has ended has nobody else to tell.
-  sending.catch((error: unknown) => ctx.log.error({ err: error }, 'pushing by id failed'));
+  sending.catch((error: unknown) => ctx.log.error({ traceId, err: error }, 'pushing by id failed'));
   let cancel = (): void => {};
   await Promise.race([
     sending,
@@ -86,7 +88,6 @@ export async function wakeNow(
 
   async function keep(rows: readonly PushOutcomeRow[]): Promise<void> {
     for (const row of rows) outcomes.set(row.push.enrollmentId, pushedNow(row));
-    const traceId = currentTraceId() ?? null;
     await keepOutcomes(ctx.graph, rows, { accepted: false, jobId: null, traceId });
     ctx.committed();
   }

@@ -19,47 +19,59 @@ import { commandBytes, resultPlace } from './deliver.ts';
  * @returns the next command exactly as it was enqueued, or null when there is nothing to do now
  * @throws {Refusal} 409 when the device is unknown, or certificate or channel is not its own
  */
-export async function takeReport(
+export function takeReport(
   ctx: MdmContext,
   message: Report,
   arrival: Arrival,
 ): Promise<Buffer | null> {
+  const { commandUuid, status } = message;
+  return commandUuid === null || status === 'Idle'
+    ? poll(ctx, message.enrollment, arrival, status === 'Idle')
+    : take(ctx, message, commandUuid, arrival);
+}
+
+async function take(
+  ctx: MdmContext,
+  message: Report,
+  commandUuid: string,
+  arrival: Arrival,
+): Promise<Buffer | null> {
   const { enrollment } = message;
-  if (message.commandUuid === null || message.status === 'Idle') {
-    return poll(ctx, enrollment, arrival, message.status === 'Idle');
-  }
-  const place = resultPlace(enrollment.id, message.commandUuid);
+  const place = resultPlace(enrollment.id, commandUuid);
   const input: ReportInput = {
     enrollmentId: enrollment.id,
     certificate: arrival.certificate.sha256,
-    commandUuid: message.commandUuid,
+    commandUuid,
     status: message.status,
     size: arrival.body.length,
     seal: () => ctx.keyring.sealInPieces(place, arrival.body),
     at: arrival.at,
     traceId: arrival.traceId,
-    firstSentAt: ctx.firstSent.noted(enrollment.id, message.commandUuid),
+    firstSentAt: ctx.firstSent.noted(enrollment.id, commandUuid),
   };
   const isNotNow = message.status === 'NotNow';
-  const take = isNotNow ? ctx.hotPath.notNow : ctx.hotPath.report;
-  let answer = await take(input);
+  const keep = isNotNow ? ctx.hotPath.notNow : ctx.hotPath.report;
+  let answer = await keep(input);
   if (answer === null || !answer.enabled) {
     const enabled = await prove(ctx, enrollment, arrival, answer === null);
-    if (answer === null) answer = await take(input);
-    else if (enabled) return poll(ctx, enrollment, arrival, false);
+    if (answer === null) answer = await keep(input);
+    else if (enabled) return await poll(ctx, enrollment, arrival, false);
   }
   if (answer === null) throw new Error(`no row for ${enrollment.id} after it was proved`);
   if (answer.changed) {
     ctx.committed();
-    if (!isNotNow) ctx.firstSent.written(enrollment.id, message.commandUuid);
+    if (!isNotNow) ctx.firstSent.written(enrollment.id, commandUuid);
   }
   // From here on nobody reads the report itself but inventory.
   if (answer.changed && message.status === 'Acknowledged') {
-    ctx.handOver.give(answer.enrollmentKey, message.commandUuid, arrival.body);
+    ctx.handOver.give(answer.enrollmentKey, commandUuid, arrival.body);
   } else {
     release(arrival.body);
   }
-  return handOver(ctx, enrollment.id, answer, arrival);
+  ctx.lastSeen.heard(answer.enrollmentKey, arrival.at);
+  return answer.next === null
+    ? null
+    : await handOver(ctx, enrollment.id, answer.enrollmentKey, answer.next, arrival);
 }
 
 async function poll(
@@ -78,24 +90,23 @@ async function poll(
   if (answer === null) return null;
   if (!answer.certificateCurrent) throw notItsChannel(enrollment.id);
   if (isIdle) ctx.polls.heard(answer.enrollmentKey, arrival.at);
-  return handOver(ctx, enrollment.id, answer, arrival);
+  ctx.lastSeen.heard(answer.enrollmentKey, arrival.at);
+  return answer.next === null
+    ? null
+    : await handOver(ctx, enrollment.id, answer.enrollmentKey, answer.next, arrival);
 }
 
 async function handOver(
   ctx: MdmContext,
   enrollmentId: string,
-  answer: { readonly enrollmentKey: string; readonly next: StoredCommand | null },
-  arrival: Arrival,
-): Promise<Buffer | null> {
-  ctx.lastSeen.heard(answer.enrollmentKey, arrival.at);
-  if (answer.next === null) return null;
+  enrollmentKey: string,
+  next: StoredCommand,
+  { at }: Arrival,
+): Promise<Buffer> {
   // The device may come back with its new certificate within the second, and this is the proof of it.
-  if (answer.next.renewal) {
-    await markSent(ctx.hot, answer.enrollmentKey, answer.next.uuid, arrival.at);
-  } else {
-    ctx.firstSent.handed(enrollmentId, answer.next.uuid, arrival.at);
-  }
-  return commandBytes(ctx.keyring, answer.next);
+  if (next.renewal) await markSent(ctx.hot, enrollmentKey, next.uuid, at);
+  else ctx.firstSent.handed(enrollmentId, next.uuid, at);
+  return commandBytes(ctx.keyring, next);
 }
 
 /**

@@ -36,6 +36,7 @@ export const tag = {
 
 const depthLimit = 16;
 const constructed = 0x20;
+const indefiniteLength = 0x80;
 
 /** Reads the element that begins at `start` and ends at or before `limit`. @throws {BerError} */
 export function readElement(source: Buffer, start: number, limit: number): Element {
@@ -50,45 +51,55 @@ export function readWhole(source: Buffer): Element {
 }
 
 function elementAt(source: Buffer, start: number, limit: number, depth: number): Element {
-  if (start + 2 > limit) throw new BerError('an element ends too early');
-  const identifier = source.readUInt8(start);
-  if ((identifier & 0x1f) === 0x1f) throw new BerError('a tag number is too high');
-  const first = source.readUInt8(start + 1);
-  if (first === 0x80) return indefiniteAt(source, start, limit, depth);
-  let contentStart = start + 2;
-  let length = first;
-  if (first > 0x80) {
-    const octets = first - 0x80;
-    if (octets > 4 || contentStart + octets > limit) throw new BerError('a length is too long');
-    length = source.readUIntBE(contentStart, octets);
-    contentStart += octets;
-  }
-  const end = contentStart + length;
-  if (end > limit) throw new BerError('an element is longer than what holds it');
-  return { tag: identifier, indefinite: false, source, start, contentStart, contentEnd: end, end };
-}
-
-/** Walks over the elements inside one of indefinite length, up to its end-of-contents octets. */
-function indefiniteAt(source: Buffer, start: number, limit: number, depth: number): Element {
-  const identifier = source.readUInt8(start);
-  if ((identifier & constructed) === 0) throw new BerError('a primitive has no length');
-  if (depth >= depthLimit) throw new BerError('elements nest too deeply');
-  const contentStart = start + 2;
-  let at = contentStart;
-  for (;;) {
-    if (at + 2 > limit) throw new BerError('an element does not end');
-    if (source[at] === 0 && source[at + 1] === 0) break;
-    at = elementAt(source, at, limit, depth + 1).end;
-  }
+  const indefinite = isIndefiniteAt(source, start, limit);
+  const end = endAt(source, start, limit, depth);
   return {
-    tag: identifier,
-    indefinite: true,
+    tag: source[start] ?? 0,
+    indefinite,
     source,
     start,
-    contentStart,
-    contentEnd: at,
-    end: at + 2,
+    contentStart: start + 2 + (indefinite ? 0 : lengthOctetsAt(source, start)),
+    contentEnd: indefinite ? end - 2 : end,
+    end,
   };
+}
+
+function isIndefiniteAt(source: Buffer, start: number, limit: number): boolean {
+  if (start + 2 > limit) throw new BerError('an element ends too early');
+  return source[start + 1] === indefiniteLength;
+}
+
+/** How many further octets tell the length. */
+function lengthOctetsAt(source: Buffer, start: number): number {
+  const first = source[start + 1] ?? 0;
+  return first > indefiniteLength ? first - indefiniteLength : 0;
+}
+
+/** Where the element that begins at `start` ends. Makes nothing: most are only stepped over. */
+function endAt(source: Buffer, start: number, limit: number, depth: number): number {
+  const indefinite = isIndefiniteAt(source, start, limit);
+  const identifier = source[start] ?? 0;
+  if ((identifier & 0x1f) === 0x1f) throw new BerError('a tag number is too high');
+  if (indefinite) return indefiniteEndAt(source, start, limit, depth);
+  const octets = lengthOctetsAt(source, start);
+  const contentStart = start + 2 + octets;
+  if (octets > 4 || contentStart > limit) throw new BerError('a length is too long');
+  const length = octets === 0 ? (source[start + 1] ?? 0) : source.readUIntBE(start + 2, octets);
+  const end = contentStart + length;
+  if (end > limit) throw new BerError('an element is longer than what holds it');
+  return end;
+}
+
+/** Steps over the elements inside one of indefinite length, and its end-of-contents octets. */
+function indefiniteEndAt(source: Buffer, start: number, limit: number, depth: number): number {
+  if (((source[start] ?? 0) & constructed) === 0) throw new BerError('a primitive has no length');
+  if (depth >= depthLimit) throw new BerError('elements nest too deeply');
+  let at = start + 2;
+  for (;;) {
+    if (at + 2 > limit) throw new BerError('an element does not end');
+    if (source[at] === 0 && source[at + 1] === 0) return at + 2;
+    at = endAt(source, at, limit, depth + 1);
+  }
 }
 
 /** The elements inside a constructed one. @throws {BerError} */
@@ -132,11 +143,35 @@ export function octetsOf(element: Element): Buffer {
   return contentOf(expectTag(element, tag.octetString));
 }
 
+interface KnownIdentifier {
+  readonly content: Buffer;
+  readonly text: string;
+}
+
+/** Object identifiers that were read, by a number made of their octets: they are the same few in all messages. */
+const knownIdentifiers = new Map<number, KnownIdentifier>();
+const mostKnown = 256;
+
 /** An object identifier in dots. @throws {BerError} */
 export function oidOf(element: Element | undefined): string {
-  const content = contentOf(expectTag(element, tag.oid));
+  const { source, contentStart, contentEnd } = expectTag(element, tag.oid);
+  let sum = contentEnd - contentStart;
+  for (let at = contentStart; at < contentEnd; at += 1) {
+    sum = (Math.imul(sum, 31) + (source[at] ?? 0)) | 0;
+  }
+  const known = knownIdentifiers.get(sum);
+  if (known?.content.compare(source, contentStart, contentEnd) === 0) return known.text;
+  const content = source.subarray(contentStart, contentEnd);
+  const text = inDots(content);
+  if (knownIdentifiers.size < mostKnown) {
+    knownIdentifiers.set(sum, { content: Buffer.from(content), text });
+  }
+  return text;
+}
+
+function inDots(content: Buffer): string {
   if (content.length === 0 || content.length > 32) throw new BerError('an identifier is too long');
-  const arcs: number[] = [];
+  let text = '';
   let arc = 0;
   let open = false;
   for (const octet of content) {
@@ -145,25 +180,26 @@ export function oidOf(element: Element | undefined): string {
     if (arc > Number.MAX_SAFE_INTEGER / 128) throw new BerError('an identifier is too large');
     open = (octet & 0x80) !== 0;
     if (open) continue;
-    if (arcs.length === 0) {
+    if (text === '') {
       const root = Math.min(Math.floor(arc / 40), 2);
-      arcs.push(root, arc - root * 40);
+      text = `${root}.${arc - root * 40}`;
     } else {
-      arcs.push(arc);
+      text += `.${arc}`;
     }
     arc = 0;
   }
   if (open) throw new BerError('an identifier ends too early');
-  return arcs.join('.');
+  return text;
 }
 
 /** An INTEGER small enough for a number and not negative. @throws {BerError} */
 export function smallIntegerOf(element: Element | undefined): number {
-  const content = contentOf(expectTag(element, tag.integer));
-  if (content.length < 1 || content.length > 4 || content.readInt8(0) < 0) {
+  const { source, contentStart, contentEnd } = expectTag(element, tag.integer);
+  const length = contentEnd - contentStart;
+  if (length < 1 || length > 4 || source.readInt8(contentStart) < 0) {
     throw new BerError('a number is out of range');
   }
-  return content.readUIntBE(0, content.length);
+  return source.readUIntBE(contentStart, length);
 }
 
 /** The bytes of a BIT STRING that fills its last octet. @throws {BerError} */
