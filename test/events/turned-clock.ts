@@ -6,15 +6,19 @@ export interface TurnedClock extends Clock {
   advance(ms: number): void;
   /** How many timers are running. */
   timers(): number;
+  /** How long each timer was to run, in the order in which they were set. */
+  readonly asked: readonly number[];
 }
 
 export function turnedClock(): TurnedClock {
   let now = Date.UTC(2026, 0, 1);
   const timers = new Set<{ at: number; run: () => void }>();
+  const asked: number[] = [];
   return {
     now: () => new Date(now),
     setTimer(ms, run) {
       const timer = { at: now + ms, run };
+      asked.push(ms);
       timers.add(timer);
       return () => timers.delete(timer);
     },
@@ -30,5 +34,6 @@ export function turnedClock(): TurnedClock {
       now = end;
     },
     timers: () => timers.size,
+    asked,
   };
 }

@@ -91,6 +91,41 @@ describe.each(databaseLanes())('projections on %s', (lane) => {
     expect((await derivedBy(pool, 'a')).sort(byNumber)).toEqual(ids);
   });
 
+  it('look more seldom the longer there is always something new, and soon again after a quiet while', async () => {
+    const worker = await start(['a']);
+    const { clock } = worker;
+    const pauses = () => clock.asked.filter((ms) => ms <= 200);
+    const nextPause = (known: number) =>
+      turnUntil(async () => {
+        await pool.query('select');
+        return pauses().length > known;
+      }, []);
+    // It looks by itself as it starts and every second: what follows fits between two such looks.
+    await nextPause(0);
+    clock.advance(30);
+    const before = pauses().length;
+    const all: bigint[] = [];
+    /** Another event, of which it is told at once; until it is stored and the pause behind it has begun. */
+    async function another(sooner: () => void): Promise<void> {
+      const known = pauses().length;
+      all.push(...(await happened(1n)));
+      await numberAll(pool);
+      worker.wake(BigInt(all.length));
+      sooner();
+      await nextPause(known);
+      expect(await derivedBy(pool, 'a')).toEqual(all);
+    }
+    await another(() => {});
+    for (let times = 0; times < 4; times += 1) {
+      const last = pauses().at(-1) ?? 0;
+      await another(() => clock.advance(last));
+    }
+    expect(pauses().slice(before)).toEqual([25, 50, 100, 200, 200]);
+    clock.advance(200);
+    await another(() => {});
+    expect(pauses().at(-1)).toBe(25);
+  });
+
   it('share their lanes among processes, and get them back when one leaves', async () => {
     const first = await start(['a']);
     expect(await lanesHeld(pool)).toEqual([16]);

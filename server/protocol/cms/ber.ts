@@ -212,20 +212,39 @@ export function bitsOf(element: Element | undefined): Buffer {
 /** A UTCTime or GeneralizedTime as RFC 5280 (4.1.2.5) demands it: seconds, ending in Z. @throws {BerError} */
 export function timeOf(element: Element | undefined): Date {
   if (element === undefined) throw new BerError('a time is missing');
-  const text = contentOf(element).toString('latin1');
   const utc = element.tag === tag.utcTime;
   if (!utc && element.tag !== tag.generalizedTime) throw new BerError('a time is of another type');
-  const match = /^(\d\d)?(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text);
-  const short = match?.[2];
-  if (match === null || short === undefined || (match[1] === undefined) !== utc) {
+  const { source, contentStart: start, contentEnd: end } = element;
+  const yearDigits = utc ? 2 : 4;
+  if (end - start !== yearDigits + 11 || source[end - 1] !== 0x5a) {
     throw new BerError('a time is malformed');
   }
-  const century = match[1] ?? (Number(short) >= 50 ? '19' : '20');
-  const iso = `${century}${short}-${match[3]}-${match[4]}T${match[5]}:${match[6]}:${match[7]}`;
-  const time = new Date(`${iso}Z`);
+  const written = digitsAt(source, start, yearDigits);
+  const year = utc ? written + (written >= 50 ? 1900 : 2000) : written;
+  const [month, day, hour, minute, second] = [0, 2, 4, 6, 8].map((at) =>
+    digitsAt(source, start + yearDigits + at, 2),
+  );
+  const time = new Date(0);
+  time.setUTCFullYear(year, (month ?? 0) - 1, day);
+  time.setUTCHours(hour ?? 0, minute, second);
   // JavaScript turns 30 February into 2 March; only what reads back the same exists.
-  if (Number.isNaN(time.getTime()) || !time.toISOString().startsWith(iso)) {
-    throw new BerError('a time does not exist');
-  }
+  const exists =
+    time.getUTCMonth() + 1 === month &&
+    time.getUTCDate() === day &&
+    time.getUTCHours() === hour &&
+    time.getUTCMinutes() === minute &&
+    time.getUTCSeconds() === second;
+  if (!exists) throw new BerError('a time does not exist');
   return time;
+}
+
+/** The number that so many decimal digits are. */
+function digitsAt(source: Buffer, start: number, count: number): number {
+  let value = 0;
+  for (let at = start; at < start + count; at += 1) {
+    const digit = (source[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 9) throw new BerError('a time is malformed');
+    value = value * 10 + digit;
+  }
+  return value;
 }
