@@ -2,6 +2,7 @@ import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { CursorError, UserError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { currentTraceId, newTraceId } from '../model/trace.ts';
+import { notedTrace } from './error-traces.ts';
 
 /**
  * Makes of whatever was thrown what a caller may see: what he can mend stays as it is, with its code;
@@ -17,7 +18,7 @@ export function createMask(log: Log): (error: unknown) => GraphQLError {
     if (error instanceof GraphQLError && cause instanceof GraphQLError && !isBuilders(cause)) {
       return withCode(error, cause);
     }
-    const traceId = currentTraceId() ?? newTraceId();
+    const traceId = notedTrace(error) ?? currentTraceId() ?? newTraceId();
     log.error({ err: cause, traceId, path: place.path?.join('.') }, 'a GraphQL operation failed');
     return new GraphQLError('Something went wrong here; the log tells more under this trace id.', {
       ...place,

@@ -2,6 +2,7 @@ import type { Plugin } from 'graphql-yoga';
 import { isSharedItem } from '../../schema/live-stream.ts';
 import { hasShownSecrets } from '../../schema/secret-read.ts';
 import type { Counter } from '../model/metrics.ts';
+import { noteTrace } from './error-traces.ts';
 import { limits, refusal } from './limits.ts';
 import type { Operation } from './operation.ts';
 import { createSharedAnswers } from './shared-answers.ts';
@@ -28,7 +29,7 @@ export function openSubscriptionsPlugin(refused: Counter): Plugin<{ operation: O
 
   return {
     onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
-      const { viewer, subscribed } = args.contextValue.operation;
+      const { viewer, traceId, subscribed } = args.contextValue.operation;
       const leave = enter(viewer.tokenId ?? viewer.actor);
       if (leave === null) {
         refused({ code: 'TOO_MANY_SUBSCRIPTIONS' });
@@ -41,8 +42,14 @@ export function openSubscriptionsPlugin(refused: Counter): Plugin<{ operation: O
         setResultAndStopExecution({ errors: [error] });
         return;
       }
-      const answer = answersOf(args, viewer);
-      setSubscribeFn((asked) => subscribe(asked, answer, leave).finally(subscribed));
+      const answer = answersOf(args, viewer, (errors) => {
+        for (const error of errors) noteTrace(error, traceId);
+      });
+      setSubscribeFn(async (asked) => {
+        const begun = await subscribe(asked, answer, leave);
+        if (Symbol.asyncIterator in begun) subscribed?.();
+        return begun;
+      });
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   type ExecutionArgs,
   type ExecutionResult,
   execute,
+  type GraphQLError,
   Kind,
   print,
   type SelectionNode,
@@ -14,6 +15,9 @@ import type { Viewer } from '../model/viewer.ts';
 
 /** Carries out a subscription's selection on what its source has yielded. */
 export type Answer = (item: unknown) => Promise<ExecutionResult>;
+
+/** Told of what went wrong with an answer, before anybody gets it. */
+export type Failed = (errors: readonly GraphQLError[]) => void;
 
 /** What may be shared. */
 export interface Sharing {
@@ -33,17 +37,18 @@ export interface Sharing {
 export function createSharedAnswers({
   isShared,
   isPersonal,
-}: Sharing): (args: ExecutionArgs, viewer: Viewer) => Answer {
+}: Sharing): (args: ExecutionArgs, viewer: Viewer, failed: Failed) => Answer {
   /** By object and selection; an answer becomes null when it is not for others. */
   const answers = new WeakMap<object, Map<string, Promise<ExecutionResult | null>>>();
 
-  return (args, viewer) => {
+  return (args, viewer, failed) => {
     const selection = selectionOf(args, viewer);
 
     // Each answer has a context of its own, which tells what has been shown in it.
     async function make(item: unknown) {
       const contextValue: object = { ...(args.contextValue as object) };
       const answer = await execute({ ...args, contextValue, rootValue: item });
+      if (answer.errors) failed(answer.errors);
       return { answer, isForAll: !answer.errors && !isPersonal(contextValue) };
     }
 

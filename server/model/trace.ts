@@ -3,19 +3,19 @@ import { randomBytes } from 'node:crypto';
 
 const current = new AsyncLocalStorage<string>();
 
-const digits = 32;
-/** Digits for further ids: every message gets one, and to ask for so few costs more than they are worth. */
-let store = '';
+const bytes = 16;
+/** For further ids: every message gets one, and to ask the system for so little costs more than all the rest. */
+let store = Buffer.alloc(0);
 let used = 0;
 
 /** A new trace id: 32 hex digits, as W3C Trace Context has them. No secret. */
 export function newTraceId(): string {
   if (used === store.length) {
-    store = randomBytes(64 * (digits / 2)).toString('hex');
+    store = randomBytes(64 * bytes);
     used = 0;
   }
-  used += digits;
-  return store.slice(used - digits, used);
+  used += bytes;
+  return store.toString('hex', used - bytes, used);
 }
 
 /** Takes the trace id out of a `traceparent` header, or makes one (W3C Trace Context, §3.2). */
@@ -28,11 +28,14 @@ export function traceIdFrom(traceparent: string | undefined): string {
 /** How many runs of `withTraceId` are under way. */
 let inside = 0;
 
+/** Up to Node 22 what carries an id along makes every promise of the process dearer, and a poll by a tenth. */
+const isDear = Number(process.versions.node.split('.')[0]) < 24;
+
 /**
  * Runs `run` so that `currentTraceId` answers `id` inside it, across awaits, until what it returns has settled.
- *
- * Up to Node 22 what carries the id along makes every promise of the process dearer, and a poll by a seventh: so
- * it is on only while somebody is inside, and what devices send takes its id along by hand.
+ * What goes on behind that has to take the id along itself, and so does what devices send: where it is dear to
+ * carry it along, that is done only while somebody is inside.
+ * @param run  what it returns, if it is a promise, is the caller's to await: its failure is not told of here
  * @param sooner  ends it before, when it settles: for answers that may go on for days
  */
 export function withTraceId<T>(id: string, run: () => T, sooner?: Promise<unknown>): T {
@@ -42,7 +45,7 @@ export function withTraceId<T>(id: string, run: () => T, sooner?: Promise<unknow
     if (hasLeft) return;
     hasLeft = true;
     inside -= 1;
-    if (inside === 0) current.disable();
+    if (inside === 0 && isDear) current.disable();
   };
   try {
     const result = current.run(id, run);

@@ -1,6 +1,7 @@
 import {
   type DocumentNode,
   GraphQLBoolean,
+  type GraphQLError,
   GraphQLObjectType,
   GraphQLSchema,
   GraphQLString,
@@ -71,6 +72,9 @@ describe('an answer', () => {
     shared = { shared: true, text: () => `made ${(made += 1)}` };
   });
 
+  /** What was told of as having gone wrong. */
+  const told: GraphQLError[] = [];
+
   async function answer(
     variableValues: Readonly<Record<string, unknown>>,
     viewer: Viewer = operator,
@@ -80,7 +84,9 @@ describe('an answer', () => {
     const { data, errors } = await answersOf(
       { schema, document: asked, variableValues },
       viewer,
+      (failed) => told.push(...failed),
     )(on);
+    expect(told.splice(0)).toEqual(errors ?? []);
     return errors ? errors.map(({ message }) => message) : data?.['items'];
   }
 

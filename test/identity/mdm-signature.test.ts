@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { certificateFromHeader, createHeaderVerifier } from '../../server/identity/cert-header.ts';
 import { createKnownCertificates } from '../../server/identity/known-certificates.ts';
+import { decodeBase64 } from '../../server/identity/pem.ts';
 import { createRecent } from '../../server/identity/recent.ts';
 import { createSignatureVerifier } from '../../server/identity/mdm-signature.ts';
 import { createTrust, type Trust } from '../../server/identity/trust.ts';
@@ -319,6 +320,27 @@ describe('the certificate header of a proxy', () => {
     expect(outcome(() => judge(':AAAA:', now))).toBe('bad-certificate');
     expect(outcome(() => judge('hello', now))).toBe('bad-certificate');
     expect(outcome(() => judge(undefined, now))).toBe('missing-certificate');
+  });
+});
+
+describe('base64', () => {
+  const letters = fc.constantFrom(...'ABab01+/==-_ \t\n\u00e9\u012b\ud800'.split(''));
+
+  it('is read where it is standard and padded, and nothing else is', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.array(letters, { maxLength: 12 }).map((all) => all.join('')),
+          fc.uint8Array({ minLength: 1 }).map((bytes) => Buffer.from(bytes).toString('base64')),
+        ),
+        (text) => {
+          const isStandard = text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+          if (isStandard) expect(decodeBase64(text)).toEqual(Buffer.from(text, 'base64'));
+          else expect(() => decodeBase64(text)).toThrow(TypeError);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
   });
 });
 

@@ -136,6 +136,47 @@ describe('an integrator’s trace id', () => {
   });
 });
 
+describe('a subscriber’s trace id', () => {
+  const subscribing = (query: string, traceparent: string) =>
+    fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        Accept: 'text/event-stream',
+        Authorization: `Bearer ${adminToken}`,
+        traceparent,
+      },
+      body: JSON.stringify({ query }),
+    });
+
+  it('is in the error of a subscription that could not begin', async () => {
+    const { traceId, traceparent } = aTrace();
+    await rowsOf(server, 'alter table event_stream rename to away');
+    const response = await subscribing(
+      'subscription { events(after: "EARLIEST") { __typename } }',
+      traceparent,
+    );
+    const text = await response.text();
+    await rowsOf(server, 'alter table away rename to event_stream');
+    expect(text).toContain(`"traceId":"${traceId}"`);
+    expect(linesOf(traceId)).toEqual(['a GraphQL operation failed']);
+  });
+
+  it('is in the errors of its answers, however long it has been going on', async () => {
+    const { traceId, traceparent } = aTrace();
+    await rowsOf(server, 'alter table enrollment_seen rename to away');
+    const response = await subscribing(
+      `subscription { enrollmentChanged(after: "EARLIEST") {
+         ... on EnrollmentAuthenticatedEvent { enrollment { lastSeenAt } } } }`,
+      traceparent,
+    );
+    const text = await seen(response, traceId);
+    await rowsOf(server, 'alter table away rename to enrollment_seen');
+    expect(text).toContain('"code":"INTERNAL_SERVER_ERROR"');
+    expect(linesOf(traceId)).toContain('a GraphQL operation failed');
+  });
+});
+
 /** Reads a stream of events until a text has come, then leaves it. */
 async function seen(response: Response, text: string): Promise<string> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();

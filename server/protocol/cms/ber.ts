@@ -155,6 +155,7 @@ const mostKnown = 256;
 /** An object identifier in dots. @throws {BerError} */
 export function oidOf(element: Element | undefined): string {
   const { source, contentStart, contentEnd } = expectTag(element, tag.oid);
+  if (contentEnd - contentStart > 32) throw new BerError('an identifier is too long');
   let sum = contentEnd - contentStart;
   for (let at = contentStart; at < contentEnd; at += 1) {
     sum = (Math.imul(sum, 31) + (source[at] ?? 0)) | 0;
@@ -170,7 +171,7 @@ export function oidOf(element: Element | undefined): string {
 }
 
 function inDots(content: Buffer): string {
-  if (content.length === 0 || content.length > 32) throw new BerError('an identifier is too long');
+  if (content.length === 0) throw new BerError('an identifier is too short');
   let text = '';
   let arc = 0;
   let open = false;
