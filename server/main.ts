@@ -64,7 +64,7 @@ async function main(): Promise<void> {
     : null;
   let running: Running;
   try {
-    running = await serve({ settings, log, metrics, terminal, link });
+    running = await serve({ settings, log, metrics, terminal, link, late: hasEarlierWorkers() });
   } catch (error) {
     output.release();
     if (!(error instanceof StartupError)) throw error;
@@ -82,6 +82,11 @@ async function main(): Promise<void> {
   }
   output.release(firstLine(settings, running));
   tellTerminal(settings, running.url);
+}
+
+/** The first worker finds out whether the port can be had; until it listens there is no other. */
+function hasEarlierWorkers(): boolean {
+  return cluster.worker !== undefined && cluster.worker.id > 1;
 }
 
 /** What scripts wait for. */

@@ -60,6 +60,8 @@ export interface ServeOptions {
   /** Where a first token is told; null when nobody looks at a terminal. */
   readonly terminal: ((text: string) => void) | null;
   readonly clock?: Clock;
+  /** Other workers answer on the port already: it is taken only when this one can answer too. @default false */
+  readonly late?: boolean;
   /** The line to the other workers of this program; null: it is the only process. */
   readonly link?: WorkerLink | null;
 }
@@ -69,11 +71,11 @@ export interface ServeOptions {
  * @throws {StartupError} what the operator has to mend; everything that was opened is closed again
  */
 export async function serve(options: ServeOptions): Promise<Running> {
-  const { settings, log } = options;
+  const { settings, log, late = false } = options;
   refuseContradictions(settings);
   const { host, port } = settings.listen;
   const tls = tlsFiles(settings);
-  const listener = await listen({ host, port, tls, longUrls: settings.nanomdmApi, log });
+  const listener = await listen({ host, port, tls, late, longUrls: settings.nanomdmApi, log });
   const stops: Stop[] = [{ name: 'http', timeout: 12_000, stop: () => listener.close(10_000) }];
   try {
     return await open(options, listener, stops);
@@ -304,20 +306,18 @@ async function open(
     },
   );
   graph.attach(listener.server);
-  listener.serve(app.callback());
-
   stops.unshift(
     { name: 'jobs', timeout: 10_000, stop: stopTasks },
     { name: 'events', timeout: 5_000, stop: () => events.stop() },
     // Subscribers are told to come back before the listener waits for the last requests to end.
     { name: 'graph', timeout: 5_000, stop: () => graph.stop() },
   );
+  const { port } = await listener.serve(app.callback());
   const order = [
     ...['graph', 'http', 'jobs', 'push', 'enrolment', 'projections', 'events'],
     ...['last seen', 'first sent', 'idle events', 'wake-ups', 'database'],
   ];
   const inOrder = stops.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-  const { port } = listener.address;
   return {
     port,
     url: `${settings.tlsCert === null ? 'http' : 'https'}://localhost:${port}`,

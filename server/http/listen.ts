@@ -13,12 +13,15 @@ import {
 import { cuttingSlowBodies } from './slow-bodies.ts';
 import { followTls, readTls, type TlsFiles } from './tls.ts';
 
-/** A port that is taken, before there is anything to answer with. */
+/** A port that is taken before there is anything to answer with, or, with `late`, that will be. */
 export interface Listener {
   readonly server: Server;
-  readonly address: AddressInfo;
-  /** From now on requests go to `handler`; until then they get 503. */
-  serve(handler: RequestListener): void;
+  /**
+   * From now on requests go to `handler`; until then they get 503.
+   * @returns where it listens
+   * @throws {StartupError} with `late`: the port is taken, or may not be used
+   */
+  serve(handler: RequestListener): Promise<AddressInfo>;
   /**
    * Takes no new connections, closes idle ones, and resolves when the last request has ended.
    * @param ms after that long what is left is cut
@@ -31,6 +34,8 @@ export interface ListenOptions {
   readonly host: string | null;
   readonly port: number;
   readonly tls: TlsFiles | null;
+  /** Takes the port only when there is something to answer with: others answer on it already. @default false */
+  readonly late?: boolean;
   /** Whether NanoMDM's tools call, which put thousands of ids into one URL. */
   readonly longUrls: boolean;
   /** With `longUrls`: what they may cost. */
@@ -39,11 +44,11 @@ export interface ListenOptions {
 }
 
 /**
- * Takes the port, so that a second start on it ends before it has touched anything.
+ * Takes the port at once, so that a second start on it ends before it has touched anything.
  * @throws {StartupError} the port is taken, or may not be used
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host, port, tls, longUrls, headerBounds, log } = options;
+  const { host, port, tls, late = false, longUrls, headerBounds, log } = options;
   let handler: RequestListener = (request, response) => {
     if (request.url === '/livez') return response.writeHead(200).end('{"status":"alive"}');
     return response.writeHead(503, { 'Retry-After': '5' }).end('Service Unavailable\n');
@@ -69,22 +74,28 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   server.keepAliveTimeout = 620_000;
   server.headersTimeout = 60_000;
   server.requestTimeout = 0;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new StartupError(explain(error, host, port), { cause: error }));
+
+  async function takePort(): Promise<AddressInfo> {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(new StartupError(explain(error, host, port), { cause: error }));
+      });
+      server.listen({ host: host ?? undefined, port }, () => {
+        server.removeAllListeners('error');
+        resolve();
+      });
     });
-    server.listen({ host: host ?? undefined, port }, () => {
-      server.removeAllListeners('error');
-      resolve();
-    });
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('not a TCP address');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('not a TCP address');
+    return address;
+  }
+
+  const taken = late ? null : await takePort();
   return {
     server,
-    address,
-    serve(next) {
+    async serve(next) {
       handler = next;
+      return taken ?? takePort();
     },
     async close(ms) {
       stopFollowing();

@@ -10,6 +10,7 @@ const second = 1_000;
 
 describe('headers that do not come to their end', () => {
   let listener: Listener;
+  let port: number;
   let clock: TurnedClock;
   let log: Record<string, unknown>[];
   const clients: Socket[] = [];
@@ -24,7 +25,7 @@ describe('headers that do not come to their end', () => {
       headerBounds: { budget, clock },
       log: createLog('debug', { write: (line) => log.push(JSON.parse(line)) }),
     });
-    listener.serve((_request, response) => response.end('answered'));
+    ({ port } = await listener.serve((_request, response) => response.end('answered')));
   });
   afterEach(async () => {
     for (const client of clients.splice(0)) client.destroy();
@@ -34,7 +35,7 @@ describe('headers that do not come to their end', () => {
   /** Opens a connection and begins a request; resolves when the server has all that was sent. */
   async function begin(bytes: number): Promise<{ readonly client: Socket; readonly text: string }> {
     const accepted = once(listener.server, 'connection');
-    const client = connect(listener.address.port, '127.0.0.1');
+    const client = connect(port, '127.0.0.1');
     clients.push(client);
     const [taken]: Socket[] = await accepted;
     const text = `GET /v1/push/${'x'.repeat(bytes)}`;
