@@ -24,7 +24,7 @@ export const everything: readonly Step[] = [
   ['live', '--processes=2'],
   ['fan-out', '--alone', '--shapes=100000:0'],
   ['workers', '--rounds=2'],
-  ['restart', '--seconds=30'],
+  ['restart'],
   ['embedded', '--rounds=2'],
   ['steady', '--alone'],
 ];

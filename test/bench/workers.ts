@@ -56,7 +56,7 @@ async function replaceWorkers({ server, database, load, bench }: Ready): Promise
 }
 
 /** A new worker's process is there before it serves: were the last other one ended meanwhile, nobody would. */
-const untilItListens = 3_000;
+const untilItListens = 6_000;
 
 /** @returns whether the load was over before all was done */
 async function replace(primary: number, isOver: () => boolean): Promise<boolean> {
