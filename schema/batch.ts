@@ -1,3 +1,4 @@
+import { beside } from '../server/model/beside.ts';
 import type { GraphContext } from './context.ts';
 
 /** Loads a set of keys at once; what is missing from the map does not exist. */
@@ -31,12 +32,12 @@ interface Waiting<K, V> {
  * answered from what was read for an earlier event.
  */
 export function batched<K, V, Options>(loadMany: LoadMany<K, V, Options>): LoadOne<K, V, Options> {
-  const open = new WeakMap<GraphContext, Map<string, Waiting<K, V>[]>>();
+  const open = beside<GraphContext, Map<string, Waiting<K, V>[]>>();
 
   return (context, group, key, options) =>
     new Promise((resolve, reject) => {
-      const groups = open.get(context) ?? new Map<string, Waiting<K, V>[]>();
-      open.set(context, groups);
+      const groups = open.of(context) ?? new Map<string, Waiting<K, V>[]>();
+      open.keep(context, groups);
       const gathered = groups.get(group);
       if (gathered) {
         gathered.push({ key, resolve, reject });

@@ -2,7 +2,11 @@ import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
-import ScopeAuthPlugin, { type AuthFailure, AuthScopeFailureType } from '@pothos/plugin-scope-auth';
+import ScopeAuthPlugin, {
+  type AuthFailure,
+  AuthScopeFailureType,
+  RequestCache,
+} from '@pothos/plugin-scope-auth';
 import type PrismaTypes from '../generated/pothos.ts';
 import { getDatamodel } from '../generated/pothos.ts';
 import { ForbiddenError } from '../server/model/errors.ts';
@@ -63,4 +67,12 @@ export const builder = new SchemaBuilder<{
 function scopesIn(failure: AuthFailure): readonly string[] {
   if ('failures' in failure) return failure.failures.flatMap(scopesIn);
   return failure.kind === AuthScopeFailureType.AuthScope ? [String(failure.parameter)] : [];
+}
+
+/**
+ * Lets go of what was remembered about an operation's authorisation, with every object that was asked for: the
+ * plugin keeps it in a WeakMap, and that keeps it for longer than it looks (see `beside`).
+ */
+export function forgetChecks(context: object): void {
+  RequestCache.clearForContext(context);
 }

@@ -1,4 +1,5 @@
 import { requestTypes, responseKeys } from '../server/catalogue/commands.ts';
+import { beside } from '../server/model/beside.ts';
 import { mismatchesOf } from './answer-mismatches.ts';
 import { type Dict, dictFields, dictOf, dictRef } from './answer-types.ts';
 import { builder } from './builder.ts';
@@ -6,7 +7,7 @@ import { CommandResult } from './command-result.ts';
 import { shownDecoded } from './raw.ts';
 
 /** Of each answer on its way: the type of the command. */
-const requestTypeOf = new WeakMap<Dict, string>();
+const requestTypeOf = beside<Dict, string>();
 
 function answerTypeName(requestType: string): string {
   return `${requestType}Answer`;
@@ -19,14 +20,14 @@ const CommandAnswer = builder.interfaceRef<Dict>('CommandAnswer').implement({
   description:
     'What a device answered, typed by Apple’s schema: an object type for each type of command that has ' +
     'an answer, such as `DeviceInformationAnswer`.',
-  resolveType: (dict) => answerTypeName(requestTypeOf.get(dict) ?? ''),
+  resolveType: (dict) => answerTypeName(requestTypeOf.of(dict) ?? ''),
   fields: (t) => ({
     mismatches: t.stringList({
       description:
         'Where the device sent another type than Apple’s schema says, such as ' +
         '`QueryResponses.BatteryLevel: string instead of real`, 50 at most. The field there is null; ' +
         'what was sent is in `raw` and `decoded`.',
-      resolve: (dict) => mismatchesOf(dict, responseKeys(requestTypeOf.get(dict) ?? '')),
+      resolve: (dict) => mismatchesOf(dict, responseKeys(requestTypeOf.of(dict) ?? '')),
     }),
   }),
 });
@@ -53,7 +54,7 @@ builder.objectField(CommandResult, 'answer', (t) =>
       const { requestType } = row;
       if (!known.has(requestType)) return null;
       const dict = dictOf(await shownDecoded(context, row));
-      if (dict !== null) requestTypeOf.set(dict, requestType);
+      if (dict !== null) requestTypeOf.keep(dict, requestType);
       return dict;
     },
   }),

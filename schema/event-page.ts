@@ -1,6 +1,7 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Command, Enrollment, Job, Prisma, Tenant } from '../generated/prisma/client.ts';
 import type { EventItem, EventPage } from '../server/events/live-item.ts';
+import { beside } from '../server/model/beside.ts';
 import { eventLinks } from '../server/model/event-links.ts';
 import type { NumberedEvent } from '../server/model/events.ts';
 import type { CheckInRow } from '../server/store/read/check-ins.ts';
@@ -24,15 +25,15 @@ type TenantQuery = Pick<Prisma.TenantFindManyArgs, 'select'>;
  * page rather than in it, so that its type is known.
  */
 function perPage<K, V>() {
-  const pages = new WeakMap<EventPage, Map<string, Promise<ReadonlyMap<K, V>>>>();
+  const pages = beside<EventPage, Map<string, Promise<ReadonlyMap<K, V>>>>();
 
   return (
     page: EventPage,
     name: string,
     load: () => Promise<ReadonlyMap<K, V>>,
   ): Promise<ReadonlyMap<K, V>> => {
-    const loaded = pages.get(page) ?? new Map<string, Promise<ReadonlyMap<K, V>>>();
-    pages.set(page, loaded);
+    const loaded = pages.of(page) ?? new Map<string, Promise<ReadonlyMap<K, V>>>();
+    pages.keep(page, loaded);
     const known = loaded.get(name);
     if (known) return known;
     const loading = load();

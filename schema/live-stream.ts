@@ -1,3 +1,4 @@
+import { over, type PatientIterator } from '../server/model/patient-iterator.ts';
 import type { EventItem, LiveItem, LiveItems } from '../server/events/live-item.ts';
 
 /** The last item of a stream that ended for a reason that its reader has to know. */
@@ -17,9 +18,9 @@ export interface StreamEnd {
 export async function liveStream(
   live: LiveItems,
   currentCursor: () => Promise<string>,
-): Promise<AsyncIterableIterator<LiveItem | StreamEnd>> {
+): Promise<PatientIterator<LiveItem | StreamEnd>> {
   const wrong: unknown[] = [];
-  const first = live.next();
+  const first = live.ready();
   first.catch((error: unknown) => wrong.push(error));
   try {
     await currentCursor();
@@ -30,22 +31,38 @@ export async function liveStream(
   if (wrong.length > 0) throw wrong[0];
   let begun: typeof first | null = first;
   let hasEnded = false;
-  const stream: AsyncIterableIterator<LiveItem | StreamEnd> = {
-    async next() {
-      if (hasEnded) return { value: undefined, done: true };
-      const next = begun ?? live.next();
-      begun = null;
-      try {
-        return await next;
-      } catch (error) {
-        hasEnded = true;
-        return { value: { kind: 'end', error }, done: false };
-      }
-    },
+  let end: StreamEnd | null = null;
+
+  function fail(error: unknown): void {
+    if (hasEnded) return;
+    hasEnded = true;
+    end = { kind: 'end', error };
+  }
+
+  function ready(): Promise<void> {
+    if (hasEnded) return Promise.resolve();
+    const coming = begun ?? live.ready();
+    begun = null;
+    return coming.then(undefined, fail);
+  }
+
+  function take(): IteratorResult<LiveItem | StreamEnd, undefined> {
+    if (!hasEnded) return live.take();
+    if (end === null) return over;
+    const value = end;
+    end = null;
+    return { value, done: false };
+  }
+
+  const stream: PatientIterator<LiveItem | StreamEnd> = {
+    ready,
+    take,
+    next: () => ready().then(take),
     async return() {
       hasEnded = true;
+      end = null;
       await live.return();
-      return { value: undefined, done: true };
+      return over;
     },
     [Symbol.asyncIterator]: () => stream,
   };

@@ -1,5 +1,6 @@
 import { redactCheckIn } from '../server/catalogue/redact.ts';
 import { checkInHasSecrets } from '../server/catalogue/secret-bearing.ts';
+import { beside } from '../server/model/beside.ts';
 import type { CheckInRow } from '../server/store/read/check-ins.ts';
 import { batched } from './batch.ts';
 import type { GraphContext, PlistValue } from './context.ts';
@@ -44,14 +45,14 @@ const storedCheckIn = batched<string, Buffer, null>((context, ids) =>
 );
 
 // Read and decoded once for all fields of a row; it goes with the row.
-const opened = new WeakMap<CheckInRow, Promise<Buffer | null>>();
-const decoded = new WeakMap<CheckInRow, Promise<PlistValue | null>>();
+const opened = beside<CheckInRow, Promise<Buffer | null>>();
+const decoded = beside<CheckInRow, Promise<PlistValue | null>>();
 
 function checkInOf(context: GraphContext, row: CheckInRow): Promise<Buffer | null> {
-  const known = opened.get(row);
+  const known = opened.of(row);
   if (known) return known;
   const message = openCheckIn(context, row);
-  opened.set(row, message);
+  opened.keep(row, message);
   return message;
 }
 
@@ -61,10 +62,10 @@ async function openCheckIn(context: GraphContext, { id }: CheckInRow): Promise<B
 }
 
 function decodedCheckInOf(context: GraphContext, row: CheckInRow): Promise<PlistValue | null> {
-  const known = decoded.get(row);
+  const known = decoded.of(row);
   if (known) return known;
   const value = decodeCheckIn(context, row);
-  decoded.set(row, value);
+  decoded.keep(row, value);
   return value;
 }
 

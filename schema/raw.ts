@@ -1,5 +1,6 @@
 import { redact } from '../server/catalogue/redact.ts';
 import { bodyHasSecrets, resultHasSecrets } from '../server/catalogue/secret-bearing.ts';
+import { beside } from '../server/model/beside.ts';
 import { type ResultKey, type ResultRow, resultKey } from '../server/store/read/results.ts';
 import { batched } from './batch.ts';
 import type { GraphContext, PlistValue } from './context.ts';
@@ -77,29 +78,29 @@ const storedReport = batched<ResultKey, Buffer, null>((context, keys) =>
 );
 
 /** Reports that were read along with their rows, until somebody wants them. */
-const alongside = new WeakMap<ResultRow, Buffer>();
+const alongside = beside<ResultRow, Buffer>();
 
 /** Says what the stored report of a row is, so that it is not read again. */
 export function reportReadAlong(row: ResultRow, report: Buffer): void {
-  alongside.set(row, report);
+  alongside.keep(row, report);
 }
 
 function readAlong(row: ResultRow): Buffer | undefined {
-  const report = alongside.get(row);
-  alongside.delete(row);
+  const report = alongside.of(row);
+  alongside.forget(row);
   return report;
 }
 
 // What several fields of a row need, or several subscribers of one event, is read and decoded once.
 // It goes with the row.
-const reports = new WeakMap<ResultRow, Promise<Buffer | null>>();
-const decoded = new WeakMap<ResultRow, Promise<PlistValue | null>>();
+const reports = beside<ResultRow, Promise<Buffer | null>>();
+const decoded = beside<ResultRow, Promise<PlistValue | null>>();
 
 function reportOf(context: GraphContext, row: ResultRow): Promise<Buffer | null> {
-  const known = reports.get(row);
+  const known = reports.of(row);
   if (known) return known;
   const report = openReport(context, row);
-  reports.set(row, report);
+  reports.keep(row, report);
   return report;
 }
 
@@ -111,10 +112,10 @@ async function openReport(context: GraphContext, row: ResultRow): Promise<Buffer
 }
 
 function decodedReportOf(context: GraphContext, row: ResultRow): Promise<PlistValue | null> {
-  const known = decoded.get(row);
+  const known = decoded.of(row);
   if (known) return known;
   const value = decodeReport(context, row);
-  decoded.set(row, value);
+  decoded.keep(row, value);
   return value;
 }
 

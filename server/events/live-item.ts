@@ -1,4 +1,5 @@
 import type { NumberedEvent } from '../model/events.ts';
+import type { PatientIterator } from '../model/patient-iterator.ts';
 
 /** Events that were read together and that somebody wants: what is selected about them is loaded for all at once. */
 export interface EventPage {
@@ -24,8 +25,7 @@ export interface CheckpointItem {
 export type LiveItem = EventItem | CheckpointItem;
 
 /** Items one after the other, asked for one at a time. `return()` ends them at once, also while `next()` waits. */
-export interface LiveItems extends AsyncIterableIterator<LiveItem> {
-  next(): Promise<IteratorResult<LiveItem, undefined>>;
+export interface LiveItems extends PatientIterator<LiveItem> {
   return(): Promise<IteratorReturnResult<undefined>>;
 }
 

@@ -38,12 +38,15 @@ export interface Mailbox {
 }
 
 export function createMailbox(): Mailbox {
-  let items: EventItem[] = [];
+  let items: (EventItem | undefined)[] = [];
   let head = 0;
   let kept = 0;
   let closed = false;
-  let wake: (() => void) | null = null;
+  let wake: ((hasSettled: boolean) => void) | null = null;
   let giveUp: ((error: MailboxClosed) => void) | null = null;
+  /** When the wait in hand is too long; and the timer for it, which outlasts the waits that end earlier. */
+  let due = 0;
+  let alarm: { readonly at: number; readonly cancel: () => void } | null = null;
 
   function until<T>(work: Promise<T>): Promise<T> {
     if (closed) {
@@ -57,6 +60,25 @@ export function createMailbox(): Mailbox {
     });
   }
 
+  function setAlarm(clock: Clock, now: number): void {
+    const at = due;
+    const cancel = clock.setTimer(at - now, () => {
+      alarm = null;
+      if (wake === null) return;
+      const then = clock.now().getTime();
+      if (then < due) setAlarm(clock, then);
+      else endWait(false);
+    });
+    alarm = { at, cancel };
+  }
+
+  function endWait(hasSettled: boolean): void {
+    const end = wake;
+    wake = null;
+    giveUp = null;
+    end?.(hasSettled);
+  }
+
   return {
     offer(item) {
       const last = items.at(-1);
@@ -65,12 +87,14 @@ export function createMailbox(): Mailbox {
       if (waiting >= mostItems || (waiting > 0 && kept + newlyKept > mostKept)) return false;
       items.push(item);
       kept += newlyKept;
-      wake?.();
+      endWait(true);
       return true;
     },
     take() {
       const item = items[head];
       if (item === undefined) return undefined;
+      // Where it stood is old after a long wait, and would keep it from being freed (see `PatientIterator`).
+      items[head] = undefined;
       head += 1;
       if (items[head]?.page !== item.page) kept -= item.page.events.length;
       if (head === items.length || head >= mostItems) {
@@ -81,27 +105,19 @@ export function createMailbox(): Mailbox {
     },
     isEmpty: () => head === items.length,
     nudge() {
-      wake?.();
+      endWait(true);
     },
     settled(clock, ms) {
       if (closed) return Promise.reject(new MailboxClosed());
+      const now = clock.now().getTime();
+      due = now + ms;
+      if (alarm === null || alarm.at > due) {
+        alarm?.cancel();
+        setAlarm(clock, now);
+      }
       return new Promise((resolve, reject) => {
-        const endTimer = clock.setTimer(ms, () => {
-          wake = null;
-          giveUp = null;
-          resolve(false);
-        });
-        wake = () => {
-          wake = null;
-          giveUp = null;
-          endTimer();
-          resolve(true);
-        };
-        giveUp = (error) => {
-          wake = null;
-          endTimer();
-          reject(error);
-        };
+        wake = resolve;
+        giveUp = reject;
       });
     },
     until,
@@ -110,7 +126,11 @@ export function createMailbox(): Mailbox {
       items = [];
       head = 0;
       kept = 0;
+      alarm?.cancel();
+      alarm = null;
+      wake = null;
       giveUp?.(new MailboxClosed());
+      giveUp = null;
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../model/clock.ts';
 import { UserError } from '../model/errors.ts';
 import type { EventFilter } from '../model/events.ts';
 import type { Log } from '../model/log.ts';
+import { over } from '../model/patient-iterator.ts';
 import type { TenantId } from '../model/viewer.ts';
 import type { CatchUp, CaughtUp } from './catch-up.ts';
 import { EARLIEST, encodeCursor, startPosition } from './cursor.ts';
@@ -66,6 +67,8 @@ export function openSubscription(
   /** Up to where the subscriber has been told. */
   let told = 0n;
   let inARow = 0;
+  /** What `take` will hand out. */
+  let upcoming: LiveItem | null = null;
   let isOpen = true;
   let isOver = false;
 
@@ -77,25 +80,62 @@ export function openSubscription(
     ended?.removeEventListener('abort', close);
   }
 
+  /**
+   * Waits for the next item and leaves it in `upcoming`. Whoever has been told everything waits by as few
+   * promises as can be, since a thousand wait like that, and each wait makes them anew.
+   */
+  function ready(): Promise<void> {
+    if (isOver) return Promise.resolve();
+    if (isLive && isOpen && inARow < itemsPerTurn) {
+      if (takeFromTail()) return Promise.resolve();
+      if (member.following) return mailbox.settled(clock, checkpointMs).then(woken, fail);
+    }
+    return bring().then(undefined, fail);
+  }
+
   /** @throws {MailboxClosed} there is no next one: the subscription has ended */
-  async function advance(): Promise<LiveItem> {
+  async function bring(): Promise<void> {
     if (streamId === null) {
       streamId = await begin();
-      if (after === null || after === EARLIEST) return checkpoint(streamId, member.position);
+      if (after === null || after === EARLIEST) upcoming = checkpoint(streamId, member.position);
     }
     if (inARow >= itemsPerTurn) {
       inARow = 0;
       await mailbox.until(eventLoopTurn());
     }
-    for (;;) {
+    while (upcoming === null) {
       if (!isOpen) throw new MailboxClosed();
-      const item = isLive ? await liveItem(streamId) : await storedItem(streamId);
-      if (item?.kind === 'event') {
-        told = item.event.seq;
-        inARow += 1;
+      if (!isLive) {
+        coming(await storedItem(streamId));
+      } else if (!takeFromTail()) {
+        if (member.following) return ready();
+        isLive = false;
+        atEnd = false;
       }
-      if (item) return item;
     }
+  }
+
+  function woken(hasSettled: boolean): Promise<void> | undefined {
+    // All that was ever handed out has been told.
+    if (!hasSettled && streamId !== null && member.following && mailbox.isEmpty()) {
+      upcoming = checkpoint(streamId, later(fanOut.finished(), told));
+      return undefined;
+    }
+    return takeFromTail() ? undefined : ready();
+  }
+
+  /** @returns whether the tail had handed something over */
+  function takeFromTail(): boolean {
+    const item = mailbox.take();
+    coming(item ?? null);
+    return item !== undefined;
+  }
+
+  function coming(item: LiveItem | null): void {
+    upcoming = item;
+    if (item?.kind !== 'event') return;
+    told = item.event.seq;
+    inARow += 1;
   }
 
   /** @returns the stream's id */
@@ -108,21 +148,6 @@ export function openSubscription(
     told = member.position;
     atEnd = member.position === stream.lastSeq;
     return stream.id;
-  }
-
-  /** What the tail has handed over; null when it is time to look again. */
-  async function liveItem(id: string): Promise<LiveItem | null> {
-    const item = mailbox.take();
-    if (item) return item;
-    if (!member.following) {
-      isLive = false;
-      atEnd = false;
-      return null;
-    }
-    if (await mailbox.settled(clock, checkpointMs)) return mailbox.take() ?? null;
-    // All that was ever handed out has been told.
-    const isQuiet = member.following && mailbox.isEmpty();
-    return isQuiet ? checkpoint(id, later(fanOut.finished(), told)) : null;
   }
 
   /** What lies behind the tail; null when it is time to look again. */
@@ -162,21 +187,29 @@ export function openSubscription(
     }
   }
 
+  /** @throws what the subscriber has to know */
+  function fail(error: unknown): void {
+    isOver = true;
+    close();
+    if (!(error instanceof MailboxClosed)) throw error;
+    if (ended?.reason instanceof UserError) throw ended.reason;
+  }
+
+  function take(): IteratorResult<LiveItem, undefined> {
+    if (isOver) return over;
+    if (upcoming === null) throw new Error('nothing has come: wait until ready');
+    const value = upcoming;
+    upcoming = null;
+    return { value, done: false };
+  }
+
   return {
-    async next() {
-      if (isOver) return over;
-      try {
-        return { value: await advance(), done: false };
-      } catch (error) {
-        isOver = true;
-        close();
-        if (!(error instanceof MailboxClosed)) throw error;
-        if (ended?.reason instanceof UserError) throw ended.reason;
-        return over;
-      }
-    },
+    ready,
+    take,
+    next: () => ready().then(take),
     return() {
       isOver = true;
+      upcoming = null;
       close();
       return Promise.resolve(over);
     },
@@ -185,8 +218,6 @@ export function openSubscription(
     },
   };
 }
-
-const over = { value: undefined, done: true } as const;
 
 /** Events that were read together from the database. */
 interface Stretch extends CaughtUp {

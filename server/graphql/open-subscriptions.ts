@@ -1,4 +1,5 @@
 import type { Plugin } from 'graphql-yoga';
+import { forgetChecks } from '../../schema/builder.ts';
 import { isSharedItem } from '../../schema/live-stream.ts';
 import { hasShownSecrets } from '../../schema/secret-read.ts';
 import type { Counter } from '../model/metrics.ts';
@@ -14,7 +15,11 @@ import { subscribe } from './subscribe.ts';
  */
 export function openSubscriptionsPlugin(refused: Counter): Plugin<{ operation: Operation }> {
   const open = new Map<string, number>();
-  const answersOf = createSharedAnswers({ isShared: isSharedItem, isPersonal: hasShownSecrets });
+  const answersOf = createSharedAnswers({
+    isShared: isSharedItem,
+    isPersonal: hasShownSecrets,
+    forget: forgetChecks,
+  });
 
   function enter(who: string): (() => void) | null {
     const count = open.get(who) ?? 0;

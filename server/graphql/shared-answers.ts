@@ -11,6 +11,7 @@ import {
   type SelectionNode,
   visit,
 } from 'graphql';
+import { beside } from '../model/beside.ts';
 import type { Viewer } from '../model/viewer.ts';
 
 /** Carries out a subscription's selection on what its source has yielded. */
@@ -28,6 +29,8 @@ export interface Sharing {
   readonly isShared: (item: unknown) => item is object;
   /** Whether what was made in this context is for its own viewer alone. */
   readonly isPersonal: (context: object) => boolean;
+  /** Lets go of what was kept beside a context: its answer is complete. */
+  readonly forget: (context: object) => void;
 }
 
 /**
@@ -37,9 +40,10 @@ export interface Sharing {
 export function createSharedAnswers({
   isShared,
   isPersonal,
+  forget,
 }: Sharing): (args: ExecutionArgs, viewer: Viewer, failed: Failed) => Answer {
   /** By object and selection; an answer becomes null when it is not for others. */
-  const answers = new WeakMap<object, Map<string, Promise<ExecutionResult | null>>>();
+  const answers = beside<object, Map<string, Promise<ExecutionResult | null>>>();
 
   return (args, viewer, failed) => {
     const selection = selectionOf(args, viewer);
@@ -48,14 +52,15 @@ export function createSharedAnswers({
     async function make(item: unknown) {
       const contextValue: object = { ...(args.contextValue as object) };
       const answer = await execute({ ...args, contextValue, rootValue: item });
+      forget(contextValue);
       if (answer.errors) failed(answer.errors);
       return { answer, isForAll: !answer.errors && !isPersonal(contextValue) };
     }
 
     return async (item) => {
       if (!isShared(item)) return (await make(item)).answer;
-      const known = answers.get(item) ?? new Map<string, Promise<ExecutionResult | null>>();
-      answers.set(item, known);
+      const known = answers.of(item) ?? new Map<string, Promise<ExecutionResult | null>>();
+      answers.keep(item, known);
       const made = known.get(selection);
       if (made) return (await made) ?? (await make(item)).answer;
       const making = make(item);

@@ -4,6 +4,7 @@ import {
   type ExecutionResult,
   GraphQLError,
 } from 'graphql';
+import { isPatient, over } from '../model/patient-iterator.ts';
 import type { Answer } from './shared-answers.ts';
 
 /** What a subscription answers, as the transports take it. */
@@ -46,24 +47,35 @@ function isStream(source: object): source is AsyncIterable<unknown> {
 }
 
 function answersOf(source: AsyncIterator<unknown>, answer: Answer, end: () => void): Answers {
+  async function answerTo(item: IteratorResult<unknown>): Promise<IteratorResult<ExecutionResult>> {
+    try {
+      if (item.done !== true) return { value: await answer(item.value), done: false };
+    } catch (error) {
+      return fail(error);
+    }
+    end();
+    return over;
+  }
+
+  /** What goes wrong with one answer is one of its errors: this ends all. */
+  async function fail(error: unknown): Promise<never> {
+    end();
+    await source.return?.();
+    throw error;
+  }
+
+  function nextOf(): Answers['next'] {
+    if (!isPatient(source)) return () => source.next().then(answerTo, fail);
+    const answerTaken = () => answerTo(source.take());
+    return () => source.ready().then(answerTaken, fail);
+  }
+
   const answers: Answers = {
-    async next() {
-      try {
-        const item = await source.next();
-        if (item.done !== true) return { value: await answer(item.value), done: false };
-      } catch (error) {
-        end();
-        // What goes wrong with one answer is one of its errors: this ends all.
-        await source.return?.();
-        throw error;
-      }
-      end();
-      return { value: undefined, done: true };
-    },
+    next: nextOf(),
     async return() {
       end();
       await source.return?.();
-      return { value: undefined, done: true };
+      return over;
     },
     [Symbol.asyncIterator]: () => answers,
   };

@@ -48,6 +48,7 @@ export async function startBenchGraph(
   const program = await startProgram(
     [
       process.execPath,
+      ...(process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []),
       main,
       ...['--listen', `127.0.0.1:${port}`, '--data-dir', folder, '--ca', ca],
       ...['--database-url', database.url, '--admin-token', token],

@@ -60,6 +60,7 @@ const operator: Viewer = {
 describe('an answer', () => {
   let made: number;
   let personal: boolean;
+  let forgotten: number;
   let answersOf: ReturnType<typeof createSharedAnswers>;
   let shared: Item;
   const isShared = (value: unknown): value is object =>
@@ -68,7 +69,12 @@ describe('an answer', () => {
   beforeEach(() => {
     made = 0;
     personal = false;
-    answersOf = createSharedAnswers({ isShared, isPersonal: () => personal });
+    forgotten = 0;
+    answersOf = createSharedAnswers({
+      isShared,
+      isPersonal: () => personal,
+      forget: () => (forgotten += 1),
+    });
     shared = { shared: true, text: () => `made ${(made += 1)}` };
   });
 
@@ -87,6 +93,7 @@ describe('an answer', () => {
       (failed) => told.push(...failed),
     )(on);
     expect(told.splice(0)).toEqual(errors ?? []);
+    expect(forgotten, 'contexts that were let go of').toBe(made);
     return errors ? errors.map(({ message }) => message) : data?.['items'];
   }
 
