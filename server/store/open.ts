@@ -5,6 +5,7 @@ import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { openEmbedded } from './embedded/open.ts';
 import { isUnavailable, sqlState } from './unavailable.ts';
+import { watchAnswers } from './watch-answers.ts';
 
 /** The database, by two pools: eight slow graph reads must not stop the devices. */
 export interface Database {
@@ -73,18 +74,15 @@ export function connect(
     // Kept open: a new connection would have to prepare every statement again.
     idleTimeoutMillis: 0,
     connectionTimeoutMillis: 2_000,
-    // The server's own time-outs say nothing when the road to it is cut without a word.
-    query_timeout: 4_000,
     // oxlint-disable-next-line typescript/no-misused-promises -- the pool awaits it; its types are older
-    onConnect: prepareHot,
+    onConnect: (client) => prepareHot(watched(client, 4_000)),
   });
   const graph = new Pool({
     ...common,
     idleTimeoutMillis: 60_000,
     connectionTimeoutMillis: 10_000,
-    query_timeout: 20_000,
     // oxlint-disable-next-line typescript/no-misused-promises -- as above
-    onConnect: prepareGraph,
+    onConnect: (client) => prepareGraph(watched(client, 20_000)),
   });
   for (const [name, pool] of Object.entries({ hot, graph })) {
     // An idle connection that drops (server restart, proxy) is replaced at the next use.
@@ -110,6 +108,12 @@ export function connect(
       await Promise.all([hot.end(), graph.end()]);
     },
   };
+}
+
+/** Beyond what the database's own time-outs allow. */
+function watched(client: ClientBase, patience: number): ClientBase {
+  watchAnswers(client, patience);
+  return client;
 }
 
 /**

@@ -299,6 +299,38 @@ describe('handing out', () => {
     }
     expect(mailbox.isEmpty()).toBe(true);
   });
+
+  it('times each wait anew, by one timer that outlasts them', async () => {
+    const clock = turnedClock();
+    const mailbox = createMailbox();
+    const page = eventPage([]);
+    const item = { kind: 'event', event: numbered(1n), cursor: '', page } as const;
+    for (let n = 0; n < 100; n += 1) {
+      const wait = mailbox.settled(clock, 20_000);
+      clock.advance(150);
+      mailbox.offer(item);
+      expect(await wait).toBe(true);
+      mailbox.take();
+    }
+    expect(clock.asked, 'timers').toEqual([20_000]);
+    let told: boolean | null = null;
+    const wait = mailbox.settled(clock, 20_000).then((hasSettled) => (told = hasSettled));
+    clock.advance(19_999);
+    await turn();
+    expect(told).toBeNull();
+    clock.advance(1);
+    await wait;
+    expect(told).toBe(false);
+    // A shorter one must not wait for the longer one's timer.
+    const long = mailbox.settled(clock, 20_000);
+    mailbox.nudge();
+    expect(await long).toBe(true);
+    const short = mailbox.settled(clock, 1_000);
+    clock.advance(1_000);
+    expect(await short).toBe(false);
+    mailbox.close();
+    expect(clock.timers()).toBe(0);
+  });
 });
 
 function numbered(seq: bigint): NumberedEvent {

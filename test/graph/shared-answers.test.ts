@@ -60,7 +60,7 @@ const operator: Viewer = {
 describe('an answer', () => {
   let made: number;
   let personal: boolean;
-  let forgotten: number;
+  let forgotten: Set<object>;
   let answersOf: ReturnType<typeof createSharedAnswers>;
   let shared: Item;
   const isShared = (value: unknown): value is object =>
@@ -69,11 +69,11 @@ describe('an answer', () => {
   beforeEach(() => {
     made = 0;
     personal = false;
-    forgotten = 0;
+    forgotten = new Set();
     answersOf = createSharedAnswers({
       isShared,
       isPersonal: () => personal,
-      forget: () => (forgotten += 1),
+      forget: (context) => void forgotten.add(context),
     });
     shared = { shared: true, text: () => `made ${(made += 1)}` };
   });
@@ -93,9 +93,21 @@ describe('an answer', () => {
       (failed) => told.push(...failed),
     )(on);
     expect(told.splice(0)).toEqual(errors ?? []);
-    expect(forgotten, 'contexts that were let go of').toBe(made);
     return errors ? errors.map(({ message }) => message) : data?.['items'];
   }
+
+  it('lets go of what was kept beside its context, also when it failed', async () => {
+    await answer({});
+    await answer({});
+    expect(forgotten.size, 'one was made').toBe(1);
+    await answer({}, operator, {
+      shared: true,
+      text: () => {
+        throw new Error('no text');
+      },
+    });
+    expect(forgotten.size).toBe(2);
+  });
 
   it('is made once for all who differ in nothing but where they subscribe', async () => {
     const once = { text: 'made 1' };
