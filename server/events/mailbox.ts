@@ -44,7 +44,8 @@ export function createMailbox(): Mailbox {
   let closed = false;
   let wake: ((hasSettled: boolean) => void) | null = null;
   let giveUp: ((error: MailboxClosed) => void) | null = null;
-  /** When the wait in hand is too long; and the timer for it, which outlasts the waits that end earlier. */
+  /** How long the wait in hand may take, and until when; and the timer for it, which outlasts waits that end earlier. */
+  let most = 0;
   let due = 0;
   let alarm: { readonly at: number; readonly cancel: () => void } | null = null;
 
@@ -62,7 +63,8 @@ export function createMailbox(): Mailbox {
 
   function setAlarm(clock: Clock, now: number): void {
     const at = due;
-    const cancel = clock.setTimer(at - now, () => {
+    // The clock may have been turned back.
+    const cancel = clock.setTimer(Math.min(at - now, most), () => {
       alarm = null;
       if (wake === null) return;
       const then = clock.now().getTime();
@@ -73,10 +75,11 @@ export function createMailbox(): Mailbox {
   }
 
   function endWait(hasSettled: boolean): void {
+    if (wake === null) return;
     const end = wake;
     wake = null;
     giveUp = null;
-    end?.(hasSettled);
+    end(hasSettled);
   }
 
   return {
@@ -93,7 +96,7 @@ export function createMailbox(): Mailbox {
     take() {
       const item = items[head];
       if (item === undefined) return undefined;
-      // Where it stood is old after a long wait, and would keep it from being freed (see `PatientIterator`).
+      // Behind a long wait the array is an old object and would keep it from being freed (see `PatientIterator`).
       items[head] = undefined;
       head += 1;
       if (items[head]?.page !== item.page) kept -= item.page.events.length;
@@ -110,6 +113,7 @@ export function createMailbox(): Mailbox {
     settled(clock, ms) {
       if (closed) return Promise.reject(new MailboxClosed());
       const now = clock.now().getTime();
+      most = ms;
       due = now + ms;
       if (alarm === null || alarm.at > due) {
         alarm?.cancel();

@@ -85,7 +85,7 @@ export function openSubscription(
    * promises as can be, since a thousand wait like that, and each wait makes them anew.
    */
   function ready(): Promise<void> {
-    if (isOver) return Promise.resolve();
+    if (isOver || upcoming !== null) return Promise.resolve();
     if (isLive && isOpen && inARow < itemsPerTurn) {
       if (takeFromTail()) return Promise.resolve();
       if (member.following) return mailbox.settled(clock, checkpointMs).then(woken, fail);
@@ -116,7 +116,7 @@ export function openSubscription(
   }
 
   function woken(hasSettled: boolean): Promise<void> | undefined {
-    // All that was ever handed out has been told.
+    // It has been quiet, and all that was ever handed out has been told.
     if (!hasSettled && streamId !== null && member.following && mailbox.isEmpty()) {
       upcoming = checkpoint(streamId, later(fanOut.finished(), told));
       return undefined;

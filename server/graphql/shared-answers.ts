@@ -51,10 +51,13 @@ export function createSharedAnswers({
     // Each answer has a context of its own, which tells what has been shown in it.
     async function make(item: unknown) {
       const contextValue: object = { ...(args.contextValue as object) };
-      const answer = await execute({ ...args, contextValue, rootValue: item });
-      forget(contextValue);
-      if (answer.errors) failed(answer.errors);
-      return { answer, isForAll: !answer.errors && !isPersonal(contextValue) };
+      try {
+        const answer = await execute({ ...args, contextValue, rootValue: item });
+        if (answer.errors) failed(answer.errors);
+        return { answer, isForAll: !answer.errors && !isPersonal(contextValue) };
+      } finally {
+        forget(contextValue);
+      }
     }
 
     return async (item) => {

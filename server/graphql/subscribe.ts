@@ -47,8 +47,11 @@ function isStream(source: object): source is AsyncIterable<unknown> {
 }
 
 function answersOf(source: AsyncIterator<unknown>, answer: Answer, end: () => void): Answers {
-  async function answerTo(item: IteratorResult<unknown>): Promise<IteratorResult<ExecutionResult>> {
+  async function answerTo(
+    take: () => IteratorResult<unknown>,
+  ): Promise<IteratorResult<ExecutionResult>> {
     try {
+      const item = take();
       if (item.done !== true) return { value: await answer(item.value), done: false };
     } catch (error) {
       return fail(error);
@@ -65,8 +68,8 @@ function answersOf(source: AsyncIterator<unknown>, answer: Answer, end: () => vo
   }
 
   function nextOf(): Answers['next'] {
-    if (!isPatient(source)) return () => source.next().then(answerTo, fail);
-    const answerTaken = () => answerTo(source.take());
+    if (!isPatient(source)) return () => source.next().then((item) => answerTo(() => item), fail);
+    const answerTaken = () => answerTo(source.take);
     return () => source.ready().then(answerTaken, fail);
   }
 

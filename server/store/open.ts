@@ -110,7 +110,7 @@ export function connect(
   };
 }
 
-/** Beyond what the database's own time-outs allow. */
+/** @param patience longer than what `prepareHot` or `prepareGraph` lets a statement take */
 function watched(client: ClientBase, patience: number): ClientBase {
   watchAnswers(client, patience);
   return client;

@@ -328,6 +328,15 @@ describe('handing out', () => {
     const short = mailbox.settled(clock, 1_000);
     clock.advance(1_000);
     expect(await short).toBe(false);
+    // Turned back, as after a correction: the wait takes no longer for it.
+    let hour = 0;
+    const turned = { ...clock, now: () => new Date(clock.now().getTime() - hour) };
+    const back = mailbox.settled(turned, 20_000);
+    hour = 3_600_000;
+    clock.advance(20_000);
+    expect(clock.asked.at(-1), 'the rest').toBe(20_000);
+    mailbox.nudge();
+    expect(await back).toBe(true);
     mailbox.close();
     expect(clock.timers()).toBe(0);
   });

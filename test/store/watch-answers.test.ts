@@ -71,6 +71,23 @@ describe('a connection', () => {
     expect(String(await asked)).toContain('Query read timeout');
   });
 
+  it('is watched as before when a statement could not even be sent', async () => {
+    const broken = {
+      toPostgres() {
+        throw new Error('no value');
+      },
+    };
+    await expect(client.query('select $1::text', [broken])).rejects.toThrow('no value');
+    await expect((async () => client.query(null as unknown as string))()).rejects.toBeInstanceOf(
+      TypeError,
+    );
+    vi.advanceTimersByTime(20_000);
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    const asked = client.query(lock).catch((error: unknown) => error);
+    vi.advanceTimersByTime(4_000);
+    expect(String(await asked)).toContain('Query read timeout');
+  });
+
   it('rests without a timer', async () => {
     await waits(1);
     vi.advanceTimersByTime(4_000);
