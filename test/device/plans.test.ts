@@ -24,6 +24,9 @@ insert into command_result (enrollment_key, command_key, ended, queued_at)
 select e.key, c.key, 'ANSWERED', now() from enrollment e, command c
 where c.uuid in ('command 2', 'command 3', 'command 4') and e.id <> 'device 1'`;
 
+/** What it may take on a busy machine, in milliseconds. */
+const patience = { query_timeout: 600_000 };
+
 /** A node of a plan, as EXPLAIN writes it. */
 interface PlanNode {
   readonly 'Node Type': string;
@@ -125,7 +128,8 @@ describe.each(databaseLanes())('the statements of the hot path, on the %s databa
   });
 
   it('probe indexes only, for 100,000 enrolments', async () => {
-    await server.store.database.graph.query(`set statement_timeout = 0; ${fill}`);
+    const text = `set statement_timeout = 0; ${fill}`;
+    await server.store.database.graph.query({ text, ...patience });
     await expectProbesOnly();
     await expectNoWholeTable();
     await server.store.database.graph.query('analyze');

@@ -146,7 +146,7 @@ describe('npm start', () => {
     clearInterval(impatient);
     expect(cutOff).toBe(1);
     expect(said).not.toContain('"msg":"stopped"');
-  });
+  }, 90_000);
 
   it('passes flags and the status on', async () => {
     const options = { command: npm, cwd: installed, env };
