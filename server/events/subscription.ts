@@ -47,10 +47,10 @@ export interface SubscriptionParts extends EventReads {
 }
 
 /**
- * Events behind a position, and then live, without gap or repeat. It starts with the first `next()`,
- * and `return()` releases everything at once, also while `next()` is waiting. When nothing said where
+ * Events behind a position, and then live, without gap or repeat. It starts when it is first waited for,
+ * and `return()` releases everything at once, also while somebody waits. When nothing said where
  * it starts, a checkpoint does so first.
- * @throws {CursorError} from `next()`: `after` cannot be followed (any longer)
+ * @throws {CursorError} from `ready()` and `next()`: `after` cannot be followed (any longer)
  */
 export function openSubscription(
   parts: SubscriptionParts,

@@ -54,7 +54,7 @@ export function watchAnswers(client: ClientBase, patience: number): void {
   }
 
   function tell(config: unknown, values: unknown, told: Told): unknown {
-    if (isOutside(config)) throw new TypeError('a query with a callback of its own is not watched');
+    if (tellsItself(config)) throw new TypeError('a query with a callback of its own is not watched');
     const end = begin(config);
     try {
       return query(config, values, (error, result) => {
@@ -88,7 +88,7 @@ function isTold(value: unknown): value is Told {
 }
 
 /** Whether `pg` would tell somebody else than us: it takes what can submit itself as it is. */
-function isOutside(config: unknown): boolean {
+function tellsItself(config: unknown): boolean {
   const itself = typeof config === 'object' && config !== null && 'submit' in config;
   return itself && 'callback' in config && isTold(config.callback);
 }
