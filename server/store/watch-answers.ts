@@ -54,7 +54,6 @@ export function watchAnswers(client: ClientBase, patience: number): void {
   }
 
   function tell(config: unknown, values: unknown, told: Told): unknown {
-    if (tellsItself(config)) throw new TypeError('a query with a callback of its own is not watched');
     const end = begin(config);
     try {
       return query(config, values, (error, result) => {
@@ -69,6 +68,7 @@ export function watchAnswers(client: ClientBase, patience: number): void {
 
   /** As `pg` takes them: with or without values, with a callback or for a promise. */
   function watched(config: unknown, values?: unknown, callback?: unknown): unknown {
+    if (tellsItself(config)) throw new TypeError('queries with a callback of their own: not here');
     if (isTold(values)) return tell(config, undefined, values);
     if (isTold(callback)) return tell(config, values, callback);
     const asked = new Promise((resolve, reject) => {

@@ -81,6 +81,9 @@ describe('a connection', () => {
     await expect((async () => client.query(null as unknown as string))()).rejects.toBeInstanceOf(
       TypeError,
     );
+    const own = new pg.Query('select 1');
+    Object.assign(own, { callback: () => {} });
+    expect(() => client.query(own)).toThrow('a callback of their own');
     vi.advanceTimersByTime(20_000);
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
     const asked = client.query(lock).catch((error: unknown) => error);
