@@ -104,11 +104,10 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
   async function run(): Promise<void> {
     try {
       await counted(async () => {
-        while (wanted && !stopped) {
-          wanted = false;
-          while (!stopped && (await round()));
-          resting = { times: 0, until: 0 };
-        }
+        wanted = false;
+        // What is numbered meanwhile waits for the end of the pause: it would be a page of a few events.
+        while (!stopped && (await round()));
+        resting = { times: 0, until: 0 };
         if (saveWanted) await save();
       });
     } catch (error) {
@@ -157,7 +156,7 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
       const [event] = all;
       if (event !== undefined && !stopped) await take([{ lane, events: [event] }], event.seq);
     }
-    return true;
+    return complete < stream.lastSeq || failing.length > 0;
   }
 
   /**

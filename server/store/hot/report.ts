@@ -114,8 +114,13 @@ async function runReport(pool: Pool, input: ReportInput): Promise<Row | undefine
       input.firstSentAt,
     ],
   };
-  // Short ones are copied: that is less than a write more.
-  const pieces = input.size < longEnough ? [Buffer.concat(input.seal())] : input.seal();
+  const pieces = input.seal();
+  if (input.size < longEnough) {
+    // Copied by `pg`: that is less than a write more.
+    const values = [...statement.values, Buffer.concat(pieces)];
+    const { rows } = await pool.query<Row>({ ...statement, values });
+    return rows[0];
+  }
   const [row] = await queryInPieces<Row>(pool, statement, pieces);
   for (const piece of pieces) release(piece);
   return row;
