@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import { helpText } from './config/help.ts';
 import { parseSettings, type Settings } from './config.ts';
 import { holdBack } from './first-line.ts';
-import { boundHeapGrowth } from './heap-growth.ts';
+import { boundHeapGrowth, startObjectsYoung } from './heap.ts';
 import { StartupError } from './model/errors.ts';
 import type { Log } from './model/log.ts';
 import { createLog } from './observe/log.ts';
@@ -51,6 +51,7 @@ async function main(): Promise<void> {
   }
 
   boundHeapGrowth();
+  startObjectsYoung();
   // The primary of workers gets along without it, and without the memory that it takes.
   const { serve } = await import('./serve.ts');
   const metrics = createMetrics();

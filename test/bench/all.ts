@@ -2,13 +2,13 @@
 export type Step = readonly [name: string, ...flags: string[]];
 
 /**
- * What docs/measured.md is made of: about 45 minutes on two cores that nothing else uses, when the databases
+ * What docs/measured.md is made of: about an hour on two cores that nothing else uses, when the databases
  * are filled. Sizes are such that a slow peer takes minutes, not hours.
  */
 export const everything: readonly Step[] = [
-  ['idle', '--requests=6000', '--warm-up=1500'],
+  ['idle'],
   ['cycle', '--devices=500'],
-  ['check-in-storm', '--devices=2000', '--warm-up=1000'],
+  ['check-in-storm', '--devices=5000', '--warm-up=4000'],
   ['big-result'],
   ['enqueue', '--shapes=10000:0'],
   ['bloat', '--title=bloat', '--alone', '--shapes=1000:0,1000000:7500000,1000000:7500000:1000'],
@@ -21,7 +21,7 @@ export const everything: readonly Step[] = [
     '--shapes=1000:0,1000:1330000,1000000:7500000',
   ],
   ['live', '--shapes=1000000:7500000', '--polls=800', '--per-second=200'],
-  ['live', '--processes=2'],
+  ['live', '--processes=2', '--warm-up=45', '--seconds=30'],
   ['fan-out', '--alone', '--shapes=100000:0'],
   ['workers', '--rounds=2'],
   ['restart'],
