@@ -85,8 +85,13 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
   /** How often in a row the database made all of it wait, and when it may be asked again. */
   let resting = { times: 0, until: 0 };
 
+  /** Whether there is something to read in a lane, as far as it was told. */
+  function isBehind(): boolean {
+    return [...lanes.values()].some(({ seen }) => seen < newest);
+  }
+
   function start(): void {
-    if (!wanted || running !== null || endPause !== null || stopped) return;
+    if (!wanted || !isBehind() || running !== null || endPause !== null || stopped) return;
     if (clock.now().getTime() >= resting.until) running = run();
   }
 
@@ -121,7 +126,7 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
     if (stopped) return;
     endPause = clock.setTimer(pause, () => {
       endPause = null;
-      pause = wanted ? Math.min(2 * pause, pauses.longest) : pauses.shortest;
+      pause = wanted && isBehind() ? Math.min(2 * pause, pauses.longest) : pauses.shortest;
       start();
     });
   }
@@ -282,7 +287,9 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
         const known = lanes.get(lane);
         if (known !== undefined && (known.saved === position || !still)) continue;
         lanes.set(lane, { lane, saved: position, seen: position, failing: null });
+        wanted = true;
       }
+      start();
     },
     async save() {
       if (running === null) await counted(save);
