@@ -125,6 +125,12 @@ describe.each(databaseLanes())('projections on %s', (lane) => {
     clock.advance(200);
     await another(() => {});
     expect(pauses().at(-1)).toBe(25);
+    // To hear again of what was read is no work to rest from.
+    const rested = pauses().length;
+    worker.wake(BigInt(all.length));
+    clock.advance(25);
+    await pool.query('select');
+    expect(pauses()).toHaveLength(rested);
   });
 
   it('leave to the end of the pause what is numbered while they store a page', async () => {
