@@ -112,6 +112,44 @@ describe.each(databaseLanes())('events in %s', (lane) => {
     await one.end();
   });
 
+  it('are numbered as cheaply long after the last vacuum', async () => {
+    await truncate();
+    await pool.query(`
+      alter table event set (autovacuum_enabled = off);
+      -- Rows lie in no order, as after many numberings.
+      insert into event (id, seq, type, tenant_id, enrollment_key) overriding system value
+        select -n, n, 'CommandAnswered', 1, n % 4 from generate_series(1, 10000) n
+        order by md5(n::text);
+      update event_stream set last_seq = 10000;
+      insert into event (type, tenant_id, enrollment_key)
+        select 'CommandAnswered', 1, 1 from generate_series(1, 10);
+      analyze event`);
+    const one = new pg.Pool({ connectionString: test.url, max: 1 });
+    one.on('error', () => {});
+    const pages = async () => {
+      await append(one);
+      const { rows } = await one.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+        'explain (analyze, buffers, format json) execute "number-events-1000"',
+      );
+      const { Plan: plan } = rows[0]?.['QUERY PLAN'][0] ?? { Plan: {} };
+      return (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
+    };
+    await numberEvents(one);
+    await one.query('set plan_cache_mode = force_generic_plan');
+    const few = await pages();
+    expect(few).toBeGreaterThan(5);
+    await one.query(
+      `insert into event (type, tenant_id, enrollment_key) select 'CommandAnswered', 1, 1 from generate_series(1, 10000)`,
+    );
+    while ((await numberEvents(one)).more);
+    // The first one after many marks what they left behind.
+    await pages();
+    // The rest is the index itself: some hundred entries a page.
+    expect(await pages()).toBeLessThan(few + 60);
+    await one.end();
+    await pool.query('alter table event reset (autovacuum_enabled)');
+  });
+
   const roads: [string, (prefix: string) => WakeUps, boolean][] = [
     ['the second that each process looks by itself', () => localWakeUps(), true],
     [

@@ -132,6 +132,7 @@ const beyond = {
     'device_inventory fillfactor=80',
     'enrollment_idle fillfactor=50',
     'enrollment_seen fillfactor=50',
+    'event autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=10000',
     'event_stream fillfactor=10',
     'projection_lane fillfactor=50',
     'push_state fillfactor=50',

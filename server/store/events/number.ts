@@ -25,11 +25,19 @@ export const numberAtOnce = 1000;
 // is computed inside the ordered, materialised part: computed beside the UPDATE, the join would
 // decide the order.
 //
-// Both limits are written into the text: they tell the plan, which is made once, how few rows there
-// are. Otherwise it may expect very many and read the whole table.
+// What has a number leaves an entry in the index of what waits, until the next vacuum. An ordered index
+// scan marks such entries, so that the next one passes over them without a look at the table; a bitmap
+// scan never does, and visits all of them each time. Hence:
+// - The limit inside is no constant for the planner, which then expects to need a tenth of the rows, and
+//   takes them in the index's order. The constant one around it tells the plan, which is made once, how
+//   few rows there are; otherwise it may expect very many and read the whole table.
+// - `coalesce` says `seq is null` in a form that the index does not know, so that the rows to change are
+//   found by their key.
 const text = (limit: number): string => `
 with waiting as materialized (
-  select id from event where seq is null order by id limit ${limit}
+  select id from (
+    select id from event where seq is null order by id limit (select ${limit})
+  ) oldest limit ${limit}
 ), stream as materialized (
   select last_seq from event_stream where exists (select from waiting) limit 1
   for update skip locked
@@ -38,7 +46,7 @@ with waiting as materialized (
   from waiting, stream
 ), numbered as (
   update event set seq = next.seq from next
-  where event.id = next.id and event.seq is null
+  where event.id = next.id and coalesce(event.seq, 0) = 0
   returning event.seq
 ), summary as materialized (
   select count(*) as numbered, max(seq) as last_seq from numbered
