@@ -1,11 +1,21 @@
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../model/clock.ts';
 import type { Log } from '../../model/log.ts';
-import type { Decoded } from './decode.ts';
+import { isBinaryPlist } from '../../protocol/plist/binary.ts';
+import { type Decoded, decodeAnswer } from './decode.ts';
 import type { DecodeRequest } from './decode-thread.ts';
 
 /** Bytes of an answer that are looked at, at most. */
 export const longestAnswer = 8 * 1024 * 1024;
+
+/**
+ * An answer of so many bytes at most is decoded where it is: that takes no longer than the way to a thread and
+ * back. Most are as short. In XML alone, as nothing that short stands for more than is written there.
+ */
+const short = 4 * 1024;
+/** Short ones between two turns of the event loop: well under a millisecond of work. */
+const shortPerTurn = 8;
 
 export interface DecoderOptions {
   readonly clock: Clock;
@@ -16,7 +26,7 @@ export interface DecoderOptions {
   readonly heapMb?: number;
 }
 
-/** Decodes answers apart from the event loop that serves devices. */
+/** Decodes answers apart from the event loop that serves devices, but for short ones. */
 export interface Decoder {
   /**
    * Takes as long as it takes, one after the other. Never throws: what fails is a problem. The bytes
@@ -39,6 +49,13 @@ export function createDecoder(options: DecoderOptions): Decoder {
   let endIdle: (() => void) | null = null;
   let last: Promise<unknown> = Promise.resolve();
   let stopped = false;
+  let shortOnes = 0;
+
+  async function decodeHere({ bytes, requestType }: DecodeRequest): Promise<Decoded> {
+    shortOnes += 1;
+    if (shortOnes % shortPerTurn === 0) await eventLoopTurn();
+    return decodeAnswer(bytes, requestType);
+  }
 
   async function close(): Promise<void> {
     const worker = thread;
@@ -48,6 +65,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
 
   async function decodeOne(request: DecodeRequest): Promise<Decoded> {
     if (stopped) throw new Error('the decoder has stopped');
+    if (isShort(request.bytes)) return decodeHere(request);
     if (request.bytes.byteLength > longestAnswer) return { problem: 'The answer is too long.' };
     endIdle?.();
     thread ??= await openThread(heapMb);
@@ -100,6 +118,10 @@ export function createDecoder(options: DecoderOptions): Decoder {
       await close();
     },
   };
+}
+
+function isShort({ buffer, byteOffset, byteLength }: Uint8Array): boolean {
+  return byteLength <= short && !isBinaryPlist(Buffer.from(buffer, byteOffset, byteLength));
 }
 
 /** Memory that holds nothing else goes to the thread as it is; a part of Node's own pool is copied. */
