@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool } from 'pg';
 import { PrismaClient } from '../generated/prisma/client.ts';
+import { lookUpNames } from './prisma-statements.ts';
 
 /**
  * Prisma over the pool that the graph's other reads use. Raw bytes are left out unless a field asks
@@ -8,7 +9,7 @@ import { PrismaClient } from '../generated/prisma/client.ts';
  */
 export function openPrisma(pool: Pool): PrismaClient {
   return new PrismaClient({
-    adapter: new PrismaPg(pool),
+    adapter: new PrismaPg(pool, { statementNameGenerator: lookUpNames() }),
     omit: {
       command: { body: true },
       commandResult: { result: true },
