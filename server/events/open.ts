@@ -2,14 +2,14 @@ import type { Pool } from 'pg';
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
-import { numberEvents } from '../store/events/number.ts';
+import { type Numbering, numberEvents } from '../store/events/number.ts';
 import { readEvents, readNewEvents } from '../store/events/read.ts';
 import { readStream } from '../store/events/stream.ts';
 import { createCatchUp } from './catch-up.ts';
 import { encodeCursor } from './cursor.ts';
 import { createFanOut } from './fan-out.ts';
 import type { LiveItems } from './live-item.ts';
-import { type SequencerOptions, startSequencer } from './sequencer.ts';
+import { startSequencer } from './sequencer.ts';
 import { sharedRead } from './shared-read.ts';
 import { openSubscription, type SubscribeOptions } from './subscription.ts';
 import { type EventReads, startTail } from './tail.ts';
@@ -29,7 +29,8 @@ export interface Events {
 
 /** What is done to the database. */
 export interface EventStore extends EventReads {
-  readonly number: SequencerOptions['number'];
+  /** @param tell  whether to tell what was numbered */
+  readonly number: (tell: boolean) => Promise<Numbering>;
 }
 
 export interface EventsOptions {
@@ -45,7 +46,7 @@ export interface EventsOptions {
  */
 export function openEvents({ pool, ...options }: EventsOptions & { pool: Pool }): Events {
   const store: EventStore = {
-    number: () => numberEvents(pool),
+    number: (tell) => numberEvents(pool, { tell }),
     readStream: () => readStream(pool),
     readEvents: (range) => readEvents(pool, range),
     readNew: (range) => readNewEvents(pool, range),
@@ -73,8 +74,11 @@ export function startEvents(store: EventStore, options: EventsOptions): Events {
     tail.wake(lastSeq);
   });
   const sequencer = startSequencer({
-    number: store.number,
-    announce: (lastSeq) => wakeUps.publish(lastSeq),
+    number: () => store.number(fanOut.state().members > 0),
+    announce: ({ lastSeq, news }) => {
+      if (news !== null) tail.hand(news, lastSeq);
+      wakeUps.publish(lastSeq);
+    },
     clock,
     log,
     metrics,

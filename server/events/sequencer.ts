@@ -13,7 +13,7 @@ export interface SequencerOptions {
   /** The numbering statement. */
   readonly number: () => Promise<Numbering>;
   /** Called after events were numbered and the statement has committed. */
-  readonly announce: (lastSeq: bigint) => void;
+  readonly announce: (numbering: Numbering) => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -78,7 +78,7 @@ export function startSequencer(options: SequencerOptions): Sequencer {
       failures = 0;
       if (result.numbered > 0) {
         numbered({}, result.numbered);
-        options.announce(result.lastSeq);
+        options.announce(result);
       }
       if (result.busy) wanted = true;
       return result.more && !result.busy;

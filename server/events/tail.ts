@@ -3,6 +3,7 @@ import type { NumberedEvent } from '../model/events.ts';
 import type { Log } from '../model/log.ts';
 import type { Metrics } from '../model/metrics.ts';
 import type { EventRange, NewEvents, NewRange } from '../store/events/read.ts';
+import type { News } from '../store/events/number.ts';
 import type { EventStream } from '../store/events/stream.ts';
 import { every } from './every.ts';
 import type { FanOut } from './fan-out.ts';
@@ -28,6 +29,11 @@ export interface TailOptions extends EventReads {
 export interface Tail {
   /** Says that the stream may have grown, up to `lastSeq` if that is known. */
   wake(lastSeq: bigint | null): void;
+  /**
+   * Gives what was numbered just now, up to `lastSeq`. It is handed out as it is when it follows on what was handed
+   * out before; else it is read, once the tail is woken.
+   */
+  hand(news: News, lastSeq: bigint): void;
   stop(): Promise<void>;
 }
 
@@ -63,8 +69,20 @@ export function startTail(options: TailOptions): Tail {
     running ??= run();
   }
 
-  async function run(): Promise<void> {
+  function hand(news: News, lastSeq: bigint): void {
+    const { members, streamId, position, era } = fanOut.state();
+    const follows = news.streamId === streamId && news.after === position;
+    if (stopped || members === 0 || running !== null || !follows) return;
+    if (lastSeq > newest) newest = lastSeq;
+    reaching = lastSeq;
+    // Others hear of it first.
+    const handedOut = Promise.resolve().then(() => fanOut.deliver(news.events, lastSeq, era));
+    running = run(handedOut);
+  }
+
+  async function run(handedOut?: Promise<void>): Promise<void> {
     try {
+      await handedOut;
       while (wanted && !stopped) {
         wanted = false;
         await readOn();
@@ -106,6 +124,7 @@ export function startTail(options: TailOptions): Tail {
 
   return {
     wake,
+    hand,
     async stop() {
       stopped = true;
       endTicks();

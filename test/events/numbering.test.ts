@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NumberedEvent } from '../../server/model/events.ts';
-import { numberEvents } from '../../server/store/events/number.ts';
+import { type News, numberEvents } from '../../server/store/events/number.ts';
 import { readEvents } from '../../server/store/events/read.ts';
 import { readStream } from '../../server/store/events/stream.ts';
 import { databaseLanes, type TestDatabase, testDatabase } from '../harness/database.ts';
@@ -29,21 +29,37 @@ describe.each(databaseLanes())('numbering on %s', (lane) => {
     const { lastSeq } = await readStream(pool);
     const ids = [];
     for (let n = 0; n < 5; n += 1) ids.push(await append(pool));
-    expect(await numberEvents(pool, 3)).toEqual({
+    expect(await numberEvents(pool, { limit: 3 })).toEqual({
       numbered: 3,
       lastSeq: lastSeq + 3n,
       busy: false,
       more: true,
+      news: null,
     });
-    expect(await numberEvents(pool, 3)).toEqual({
+    expect(await numberEvents(pool, { limit: 3 })).toEqual({
       numbered: 2,
       lastSeq: lastSeq + 5n,
       busy: false,
       more: false,
+      news: null,
     });
     const events = await readEvents(pool, { after: lastSeq, upTo: lastSeq + 5n, limit: 10 });
     expect(events.map(({ id }) => id)).toEqual(ids);
     expect((await readStream(pool)).lastSeq).toBe(lastSeq + 5n);
+  });
+
+  it('tells what it numbered, as a reader would read it, if that is asked for and not much', async () => {
+    await numberAll();
+    const { id, lastSeq } = await readStream(pool);
+    expect((await numberEvents(pool, { tell: true })).news).toBeNull();
+    for (let n = 0; n < 100; n += 1) await append(pool, { data: { n } });
+    const told = await numberEvents(pool, { tell: true });
+    expect(told).toMatchObject({ numbered: 100, lastSeq: lastSeq + 100n });
+    const range = { after: lastSeq, upTo: told.lastSeq, limit: 200 };
+    const news = { streamId: id, after: lastSeq, events: await readEvents(pool, range) };
+    expect(told.news).toEqual(news);
+    for (let n = 0; n < 101; n += 1) await append(pool);
+    expect(await numberEvents(pool, { tell: true })).toMatchObject({ numbered: 101, news: null });
   });
 
   it('leaves out what is not committed yet, and numbers it when it is', async () => {
@@ -117,8 +133,12 @@ describe.each(databaseLanes())('numbering on %s', (lane) => {
         written.push(...ids);
       }
     }
-    async function sequence(limit: number): Promise<void> {
-      while (writing) await numberEvents(pool, limit);
+    const told: (News & { readonly upTo: bigint })[] = [];
+    async function sequence(limit: number, at: number): Promise<void> {
+      while (writing) {
+        const { news, lastSeq } = await numberEvents(pool, { limit, tell: at % 2 === 0 });
+        if (news) told.push({ ...news, upTo: lastSeq });
+      }
     }
     const positions = [start, start, start];
     async function read(reader: number): Promise<NumberedEvent[]> {
@@ -160,7 +180,11 @@ describe.each(databaseLanes())('numbering on %s', (lane) => {
         expect(place).toBeGreaterThan(at.get(enrollmentKey) ?? -1);
         at.set(enrollmentKey, place);
       }
+      for (const { after, upTo, events } of told) {
+        expect(events).toEqual(seen.filter(({ seq }) => seq > after && seq <= upTo));
+      }
     }
+    expect(told.length).toBeGreaterThan(0);
   });
 });
 
@@ -198,11 +222,17 @@ describe.each(databaseLanes())('a numbering statement that was overtaken, on %s'
     const waiting = "select from pg_locks where locktype = 'advisory' and not granted";
     while ((await pool.query(waiting)).rowCount === 0);
 
-    expect(await numberEvents(pool, 2)).toMatchObject({ numbered: 2, lastSeq: 2n });
+    expect(await numberEvents(pool, { limit: 2 })).toMatchObject({ numbered: 2, lastSeq: 2n });
     ids.push(await append(pool));
     await holder.query('select pg_advisory_unlock(1)');
     holder.release();
-    expect(await overtaken).toEqual({ numbered: 1, lastSeq: 5n, busy: false, more: false });
+    expect(await overtaken).toEqual({
+      numbered: 1,
+      lastSeq: 5n,
+      busy: false,
+      more: false,
+      news: null,
+    });
     expect(await numberEvents(pool)).toMatchObject({ numbered: 1, lastSeq: 6n });
 
     const events = await readEvents(pool, { after: 0n, upTo: 10n, limit: 10 });

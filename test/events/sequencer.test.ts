@@ -5,7 +5,7 @@ import type { Numbering } from '../../server/store/events/number.ts';
 import { countedMetrics } from './counted-metrics.ts';
 import { turnedClock } from './turned-clock.ts';
 
-const nothing: Numbering = { numbered: 0, lastSeq: 0n, busy: false, more: false };
+const nothing: Numbering = { numbered: 0, lastSeq: 0n, busy: false, more: false, news: null };
 
 describe('the sequencer', () => {
   let calls: { answer(numbering: Partial<Numbering>): Promise<void>; fail(): Promise<void> }[];
@@ -33,7 +33,7 @@ describe('the sequencer', () => {
             },
           });
         }),
-      announce: (lastSeq) => announced.push(lastSeq),
+      announce: ({ lastSeq }) => announced.push(lastSeq),
       clock,
       log: silentLog,
       metrics,

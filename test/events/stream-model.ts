@@ -61,8 +61,9 @@ export function streamModel(latencies: readonly number[] = [1]): StreamModel {
     statements: () => statements,
     wanted: (interest, after) =>
       events.filter((event) => event.seq > after && isWanted(interest, event)),
-    async number() {
+    async number(tell) {
       await statement();
+      const after = lastSeq;
       const taken = waiting.slice(0, 1000);
       waiting = waiting.slice(1000);
       for (const event of taken) {
@@ -71,7 +72,10 @@ export function streamModel(latencies: readonly number[] = [1]): StreamModel {
         events.push({ ...blank, ...event, seq: lastSeq, id: nextId });
         nextId += 1n;
       }
-      return { numbered: taken.length, lastSeq, busy: false, more: taken.length === 1000 };
+      const told = tell && taken.length > 0 && taken.length <= 30;
+      const news = told ? { streamId: id, after, events: events.slice(-taken.length) } : null;
+      const numbering = { numbered: taken.length, lastSeq, busy: false, news };
+      return { ...numbering, more: taken.length === 1000 };
     },
     async readStream() {
       const now = { id, lastSeq, oldestSeq };

@@ -131,6 +131,42 @@ describe('a subscription', () => {
     );
   });
 
+  it('gets what its own process numbered without a read', async () => {
+    const consumer = consume(events.subscribe(all));
+    await commit(1);
+    await until(() => consumer.events.length === 1);
+    const before = store.statements();
+    for (let n = 2; n <= 5; n += 1) {
+      await commit(3);
+      await until(() => consumer.events.length === n * 3 - 2);
+    }
+    expect(store.statements() - before).toBe(4);
+    expect(consumer.events).toEqual(store.events);
+  });
+
+  it('gets what another process numbered before its own by a read, and nothing twice', async () => {
+    const consumer = consume(events.subscribe(all));
+    await commit(1);
+    await until(() => consumer.events.length === 1);
+    store.append({});
+    await store.number(true);
+    await commit(1);
+    await until(() => consumer.events.length === 3);
+    await commit(1);
+    await until(() => consumer.events.length === 4);
+    expect(consumer.events).toEqual(store.events);
+  });
+
+  it('does not take what is told of another stream', async () => {
+    const consumer = consume(events.subscribe(all));
+    await commit(1);
+    await until(() => consumer.events.length === 1);
+    store.restore('00000000-0000-4000-8000-000000000000');
+    await commit(1);
+    await consumer.done.catch(() => {});
+    expect(consumer.events).toHaveLength(1);
+  });
+
   it('reads nothing when nobody listens', async () => {
     const before = store.statements();
     clock.advance(1000);

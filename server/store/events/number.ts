@@ -1,7 +1,12 @@
 import type { Pool } from 'pg';
+import type { NumberedEvent } from '../../model/events.ts';
+import { eventColumns, eventOf, type EventRow } from './event-row.ts';
 
 /** How many events one statement numbers at most: some milliseconds of work. */
 export const numberAtOnce = 1000;
+
+/** How many events the statement gives back at most; what numbers more leaves it to a reader, page by page. */
+const toldAtOnce = 100;
 
 // Numbers what is committed and has no number yet, in one statement and one round trip.
 //
@@ -33,13 +38,16 @@ export const numberAtOnce = 1000;
 //   few rows there are; otherwise it may expect very many and read the whole table.
 // - `coalesce` says `seq is null` in a form that the index does not know, so that the rows to change are
 //   found by their key.
-const text = (limit: number): string => `
+//
+// To tell what was numbered is for who follows the stream: it spares the read that would come next. It is what lies
+// behind the stream's last number of before, all of it, up to the new one.
+const text = (limit: number, tell: boolean): string => `
 with waiting as materialized (
   select id from (
     select id from event where seq is null order by id limit (select ${limit})
   ) oldest limit ${limit}
 ), stream as materialized (
-  select last_seq from event_stream where exists (select from waiting) limit 1
+  select last_seq, id from event_stream where exists (select from waiting) limit 1
   for update skip locked
 ), next as materialized (
   select waiting.id, stream.last_seq + row_number() over (order by waiting.id) as seq
@@ -47,7 +55,7 @@ with waiting as materialized (
 ), numbered as (
   update event set seq = next.seq from next
   where event.id = next.id and coalesce(event.seq, 0) = 0
-  returning event.seq
+  returning ${tell ? 'event.*' : 'event.seq'}
 ), summary as materialized (
   select count(*) as numbered, max(seq) as last_seq from numbered
 ), moved as (
@@ -59,13 +67,27 @@ select summary.numbered::int as numbered,
     as last_seq,
   exists (select from waiting) and not exists (select from stream) as busy,
   (select count(*) from waiting) = ${limit} as more
-from summary`;
+  ${tell ? told : ''}
+from summary ${tell ? toldFrom : ''}`;
+
+const told = `, (select id from stream) as stream_id, (select last_seq from stream) as before, v.*`;
+const toldFrom = `left join lateral (
+  select ${eventColumns} from numbered v where summary.numbered <= ${toldAtOnce}
+) v on true
+order by v.seq`;
 
 interface Row {
   readonly numbered: number;
   readonly last_seq: string;
   readonly busy: boolean;
   readonly more: boolean;
+}
+
+interface TellingRow extends Row, Omit<EventRow, 'seq'> {
+  readonly stream_id: string | null;
+  readonly before: string | null;
+  /** Null in the only row when there is nothing to tell. */
+  readonly seq: string | null;
 }
 
 /** What one numbering statement did. */
@@ -78,22 +100,55 @@ export interface Numbering {
   readonly busy: boolean;
   /** There may be more events than were taken at once. */
   readonly more: boolean;
+  /** What was numbered; null: it was not asked for, it is nothing, or too much. */
+  readonly news: News | null;
+}
+
+/** All events of a stretch of the stream, which goes up to `Numbering.lastSeq`. */
+export interface News {
+  readonly streamId: string;
+  /** They lie behind this number. */
+  readonly after: bigint;
+  /** In their order. */
+  readonly events: readonly NumberedEvent[];
+}
+
+/** How events are numbered. */
+export interface NumberOptions {
+  /**
+   * How many events at most; a few different values at most in one program, because each is a prepared statement
+   * of its own. @default numberAtOnce
+   */
+  readonly limit?: number;
+  /** Whether to tell what was numbered, if that is not much. @default false */
+  readonly tell?: boolean;
 }
 
 /**
  * Gives committed events their place in the stream. Any number of processes may call it at once.
  * Numbers only grow; some may stay unused.
- * @param limit how many events at most; a few different values at most in one program, because each
- *   is a prepared statement of its own
  */
-export async function numberEvents(pool: Pool, limit = numberAtOnce): Promise<Numbering> {
-  const result = await pool.query<Row>({ name: `number-events-${limit}`, text: text(limit) });
-  const row = result.rows[0];
+export async function numberEvents(
+  pool: Pool,
+  { limit = numberAtOnce, tell = false }: NumberOptions = {},
+): Promise<Numbering> {
+  const name = `number-${tell ? 'and-tell-' : ''}events-${limit}`;
+  const { rows } = await pool.query<Row & Partial<TellingRow>>({ name, text: text(limit, tell) });
+  const [row] = rows;
   if (row === undefined) throw new Error('event_stream has lost its row');
   return {
     numbered: row.numbered,
     lastSeq: BigInt(row.last_seq),
     busy: row.busy,
     more: row.more,
+    news: tell ? newsOf(rows as readonly TellingRow[]) : null,
   };
+}
+
+function newsOf(rows: readonly TellingRow[]): News | null {
+  const [first] = rows;
+  const { stream_id: streamId, before } = first ?? { stream_id: null, before: null };
+  const events = rows.flatMap((row) => (row.seq === null ? [] : eventOf({ ...row, seq: row.seq })));
+  if (streamId === null || before === null || events.length === 0) return null;
+  return { streamId, after: BigInt(before), events };
 }

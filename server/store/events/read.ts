@@ -1,18 +1,13 @@
 import type { Pool } from 'pg';
-import type { EventData, EventFilter, EventType, NumberedEvent } from '../../model/events.ts';
+import type { EventFilter, EventType, NumberedEvent } from '../../model/events.ts';
 import type { TenantId } from '../../model/viewer.ts';
+import { eventColumns, eventOf, type EventRow } from './event-row.ts';
 import { type EventStream, streamOf } from './stream.ts';
-
-// The ids come by a look-up for each row, not by joins: those could lose the order that the index gives.
-const columns = `v.seq, v.id, v.type, v.tenant_id, v.at, v.trace_id, v.actor, v.enrollment_key,
-  (select e.id from enrollment e where e.key = v.enrollment_key) as enrollment_id, v.command_key,
-  (select c.uuid from command c where c.key = v.command_key) as command_uuid, v.check_in_id,
-  v.job_id, v.data`;
 
 // One range of the index on the number, whatever else is asked for, so its cost is bounded by the
 // range that the caller gives. The ids of a filter are looked up once (hashed), not for each event.
 const text = `
-select ${columns}
+select ${eventColumns}
 from event v
 where v.seq > $1 and v.seq <= $2
   and ($4::int is null or v.tenant_id = $4)
@@ -24,23 +19,6 @@ where v.seq > $1 and v.seq <= $2
   and ($8::text[] is null or v.job_id = any($8::uuid[]))
 order by v.seq
 limit $3`;
-
-interface Row {
-  readonly seq: string;
-  readonly id: string;
-  readonly type: EventType;
-  readonly tenant_id: number;
-  readonly at: Date;
-  readonly trace_id: string | null;
-  readonly actor: string | null;
-  readonly enrollment_key: string | null;
-  readonly enrollment_id: string | null;
-  readonly command_key: string | null;
-  readonly command_uuid: string | null;
-  readonly check_in_id: string | null;
-  readonly job_id: string | null;
-  readonly data: EventData | null;
-}
 
 /** A stretch of the stream, and what is wanted of it. */
 export interface EventRange {
@@ -57,7 +35,7 @@ export interface EventRange {
 /** Numbered events in their order, with the natural keys of what they are about. */
 export async function readEvents(pool: Pool, range: EventRange): Promise<NumberedEvent[]> {
   const { types, enrollmentIds, commandUuids, jobIds } = range.filter ?? {};
-  const result = await pool.query<Row>({
+  const result = await pool.query<EventRow>({
     name: 'read-events',
     text,
     values: [
@@ -80,7 +58,7 @@ const newText = `
 select s.id as stream_id, s.last_seq, s.oldest_seq, v.*
 from event_stream s
 left join lateral (
-  select ${columns}
+  select ${eventColumns}
   from event v
   where v.seq > $1 and v.seq <= least(s.last_seq, $2::bigint)
     and ($4::text[] is null or v.type = any($4))
@@ -89,7 +67,7 @@ left join lateral (
 ) v on true
 order by v.seq`;
 
-interface NewRow extends Omit<Row, 'seq'> {
+interface NewRow extends Omit<EventRow, 'seq'> {
   readonly stream_id: string;
   readonly last_seq: string;
   readonly oldest_seq: string;
@@ -130,24 +108,5 @@ export async function readNewEvents(pool: Pool, range: NewRange): Promise<NewEve
     events: result.rows.flatMap((row) =>
       row.seq === null ? [] : eventOf({ ...row, seq: row.seq }),
     ),
-  };
-}
-
-function eventOf(row: Row): NumberedEvent {
-  return {
-    seq: BigInt(row.seq),
-    id: BigInt(row.id),
-    type: row.type,
-    tenantId: row.tenant_id,
-    at: row.at,
-    traceId: row.trace_id,
-    actor: row.actor,
-    enrollmentKey: row.enrollment_key === null ? null : BigInt(row.enrollment_key),
-    enrollmentId: row.enrollment_id,
-    commandKey: row.command_key === null ? null : BigInt(row.command_key),
-    commandUuid: row.command_uuid,
-    checkInId: row.check_in_id,
-    jobId: row.job_id,
-    data: row.data ?? {},
   };
 }
