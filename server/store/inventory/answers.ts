@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { eachResult } from '../read/results.ts';
 
 /** A device's answer as it is stored, and what it answers. */
 export interface StoredAnswer {
@@ -43,8 +44,7 @@ select r.enrollment_key, r.command_key, e.id as enrollment_id, c.uuid, c.tenant_
   case when octet_length(r.result) <= $3 then r.result end as result,
   case when c.request_type = any ($4) then c.body end as body, c.body_sealed
 from unnest($1::bigint[], $2::bigint[]) as wanted (enrollment_key, command_key)
-join command_result r on r.enrollment_key = wanted.enrollment_key
-  and r.command_key = wanted.command_key
+${eachResult}
 join enrollment e on e.key = r.enrollment_key
 join command c on c.key = r.command_key
 where r.result is not null and r.answered_at is not null`;

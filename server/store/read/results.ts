@@ -213,6 +213,16 @@ export async function resultsWithReports(
   return rows.map((row) => ({ row: resultOf(row), report: row.report }));
 }
 
+/**
+ * The result of each wanted pair of keys. Each is looked up by itself: joined, PostgreSQL may take all results of
+ * the command, or of the enrolment, to find the one.
+ */
+export const eachResult = `cross join lateral (
+       select r.* from command_result r
+       where r.enrollment_key = wanted.enrollment_key and r.command_key = wanted.command_key
+       offset 0
+     ) r`;
+
 /** By one prepared statement: subscribers' pages ask for it again and again. */
 async function rowsByKey<R extends Row>(
   db: Queryable,
@@ -227,8 +237,7 @@ async function rowsByKey<R extends Row>(
     name: viewer.tenant === null ? name : `${name}-of-tenant`,
     text: `select ${selected}, e.id, c.uuid, c.request_type
      from ${wanted}
-     join command_result r on r.enrollment_key = wanted.enrollment_key
-       and r.command_key = wanted.command_key
+     ${eachResult}
      join enrollment e on e.key = r.enrollment_key and ${visibleTo(viewer, 'e', statement)}
      join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}`,
     values: statement.values,
@@ -268,8 +277,7 @@ export async function resultBytes(
   const result = await db.query<{ enrollment_key: string; command_key: string; result: Buffer }>(
     `select r.enrollment_key, r.command_key, r.result
      from ${wanted}
-     join command_result r on r.enrollment_key = wanted.enrollment_key
-       and r.command_key = wanted.command_key
+     ${eachResult}
      join enrollment e on e.key = r.enrollment_key and ${visibleTo(viewer, 'e', statement)}
      join command c on c.key = r.command_key and ${visibleTo(viewer, 'c', statement)}
      where r.result is not null`,
