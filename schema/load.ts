@@ -54,12 +54,12 @@ export async function findJob(
 }
 
 /**
- * Keys until there are 1, 2, 4, 8 … of them, by the last one again: statements of so many lengths are few, and each
- * is known to the database and to Prisma.
+ * Keys until there are 1, 2, 4, 8 … 64 of them, by the last one again: statements of so few lengths are prepared by
+ * `lookUpNames`.
  */
 function rounded<K>(keys: readonly K[]): K[] {
   const [last] = keys.slice(-1);
-  if (last === undefined) return [];
+  if (last === undefined || keys.length > 64) return [...keys];
   const length = 2 ** Math.ceil(Math.log2(keys.length));
   return Array.from({ length }, (_, at) => keys[at] ?? last);
 }

@@ -30,7 +30,7 @@ export interface Events {
 /** What is done to the database. */
 export interface EventStore extends EventReads {
   /** @param tell  whether to tell what was numbered */
-  readonly number: (tell: boolean) => Promise<Numbering>;
+  readonly number: (tell: boolean) => Promise<Omit<Numbering, 'pages'>>;
 }
 
 export interface EventsOptions {
@@ -45,8 +45,13 @@ export interface EventsOptions {
  * @param pool the graph pool: the device routes' own must not wait for readers
  */
 export function openEvents({ pool, ...options }: EventsOptions & { pool: Pool }): Events {
+  let pages = 0;
   const store: EventStore = {
-    number: (tell) => numberEvents(pool, { tell }),
+    async number(tell) {
+      const numbering = await numberEvents(pool, { tell, pages });
+      pages = numbering.pages;
+      return numbering;
+    },
     readStream: () => readStream(pool),
     readEvents: (range) => readEvents(pool, range),
     readNew: (range) => readNewEvents(pool, range),

@@ -5,15 +5,15 @@ import type { Numbering } from '../store/events/number.ts';
 import { every } from './every.ts';
 
 const tickMs = 1000;
-/** Each numbering wakes every process, which reads what is new. */
+/** Each numbering wakes every other process, which reads what is new. */
 const spacingMs = 20;
 const mostTicksSkipped = 4;
 
 export interface SequencerOptions {
   /** The numbering statement. */
-  readonly number: () => Promise<Numbering>;
+  readonly number: () => Promise<Omit<Numbering, 'pages'>>;
   /** Called after events were numbered and the statement has committed. */
-  readonly announce: (numbering: Numbering) => void;
+  readonly announce: (numbering: Omit<Numbering, 'pages'>) => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;

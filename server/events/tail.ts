@@ -38,7 +38,7 @@ export interface Tail {
 }
 
 /**
- * Reads each new event once for the whole process and hands it out. It sleeps while nobody follows,
+ * Reads each new event once for the whole process, unless the process has numbered it itself, and hands it out. It sleeps while nobody follows,
  * and what fails is tried again at the next second from the same position.
  */
 export function startTail(options: TailOptions): Tail {
@@ -71,25 +71,26 @@ export function startTail(options: TailOptions): Tail {
 
   function hand(news: News, lastSeq: bigint): void {
     const { members, streamId, position, era } = fanOut.state();
-    const follows = news.streamId === streamId && news.after === position;
-    if (stopped || members === 0 || running !== null || !follows) return;
+    const isNext = news.streamId === streamId && news.after === position;
+    if (stopped || members === 0 || running !== null || !isNext) return;
     if (lastSeq > newest) newest = lastSeq;
     reaching = lastSeq;
     // Others hear of it first.
-    const handedOut = Promise.resolve().then(() => fanOut.deliver(news.events, lastSeq, era));
-    running = run(handedOut);
+    const others = Promise.resolve();
+    running = run(() => others.then(() => fanOut.deliver(news.events, lastSeq, era)));
   }
 
-  async function run(handedOut?: Promise<void>): Promise<void> {
+  /** @param first  done before anything is read */
+  async function run(first?: () => Promise<void>): Promise<void> {
     try {
-      await handedOut;
+      await first?.();
       while (wanted && !stopped) {
         wanted = false;
         await readOn();
       }
     } catch (error) {
       failed();
-      log.error({ err: error }, 'New events could not be read; trying again');
+      log.error({ err: error }, 'New events could not be handed out; trying again');
     }
     reaching = 0n;
     running = null;

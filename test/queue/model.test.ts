@@ -61,7 +61,7 @@ describe.each(databaseLanes())('a device and its user, on the %s database', (lan
     await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 14 }), play), {
       numRuns: 100,
     });
-  }, 60_000);
+  }, 180_000);
 
   async function play(steps: readonly Step[]): Promise<void> {
     const run = runs++;

@@ -30,7 +30,7 @@ export interface DecoderOptions {
 export interface Decoder {
   /**
    * Takes as long as it takes, one after the other. Never throws: what fails is a problem. The bytes
-   * are given away: whoever had them can't read them afterwards.
+   * are given away: whoever had them may not be able to read them afterwards.
    */
   decode(request: DecodeRequest): Promise<Decoded>;
   stop(): Promise<void>;
@@ -54,6 +54,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
   async function decodeHere({ bytes, requestType }: DecodeRequest): Promise<Decoded> {
     shortOnes += 1;
     if (shortOnes % shortPerTurn === 0) await eventLoopTurn();
+    if (stopped) throw new Error('the decoder has stopped');
     return decodeAnswer(bytes, requestType);
   }
 

@@ -5,8 +5,11 @@ import { eventColumns, eventOf, type EventRow } from './event-row.ts';
 /** How many events one statement numbers at most: some milliseconds of work. */
 export const numberAtOnce = 1000;
 
-/** How many events the statement gives back at most; what numbers more leaves it to a reader, page by page. */
-const toldAtOnce = 100;
+/**
+ * How many events the statement gives back at most; more are left to a reader, page by page. PostgreSQL commits after
+ * they are sent, so they have to fit into the buffers of a socket that nobody reads: a kilobyte each.
+ */
+const toldAtOnce = 30;
 
 // Numbers what is committed and has no number yet, in one statement and one round trip.
 //
@@ -37,7 +40,11 @@ const toldAtOnce = 100;
 //   takes them in the index's order. The constant one around it tells the plan, which is made once, how
 //   few rows there are; otherwise it may expect very many and read the whole table.
 // - `coalesce` says `seq is null` in a form that the index does not know, so that the rows to change are
-//   found by their key.
+//   found by their key: numbers begin with 1. (While PostgreSQL believes that thousands wait, it may read a
+//   small table whole instead.)
+//
+// A plan is made with the size that the table has then, and an empty one is best read whole. So each doubling of
+// the table has a prepared statement of its own, and an empty table none.
 //
 // To tell what was numbered is for who follows the stream: it spares the read that would come next. It is what lies
 // behind the stream's last number of before, all of it, up to the new one.
@@ -66,7 +73,8 @@ select summary.numbered::int as numbered,
   coalesce(summary.last_seq, (select last_seq from stream), (select last_seq from event_stream))
     as last_seq,
   exists (select from waiting) and not exists (select from stream) as busy,
-  (select count(*) from waiting) = ${limit} as more
+  (select count(*) from waiting) = ${limit} as more,
+  pg_relation_size('event') / current_setting('block_size')::int as pages
   ${tell ? told : ''}
 from summary ${tell ? toldFrom : ''}`;
 
@@ -81,6 +89,7 @@ interface Row {
   readonly last_seq: string;
   readonly busy: boolean;
   readonly more: boolean;
+  readonly pages: string;
 }
 
 interface TellingRow extends Row, Omit<EventRow, 'seq'> {
@@ -100,6 +109,8 @@ export interface Numbering {
   readonly busy: boolean;
   /** There may be more events than were taken at once. */
   readonly more: boolean;
+  /** How large the table is, in pages: for the next numbering. */
+  readonly pages: number;
   /** What was numbered; null: it was not asked for, it is nothing, or too much. */
   readonly news: News | null;
 }
@@ -122,6 +133,8 @@ export interface NumberOptions {
   readonly limit?: number;
   /** Whether to tell what was numbered, if that is not much. @default false */
   readonly tell?: boolean;
+  /** How large the table was, as the numbering before said. @default 0 */
+  readonly pages?: number;
 }
 
 /**
@@ -130,10 +143,12 @@ export interface NumberOptions {
  */
 export async function numberEvents(
   pool: Pool,
-  { limit = numberAtOnce, tell = false }: NumberOptions = {},
+  { limit = numberAtOnce, tell = false, pages = 0 }: NumberOptions = {},
 ): Promise<Numbering> {
-  const name = `number-${tell ? 'and-tell-' : ''}events-${limit}`;
-  const { rows } = await pool.query<Row & Partial<TellingRow>>({ name, text: text(limit, tell) });
+  const { rows } = await pool.query<Row & Partial<TellingRow>>({
+    ...(pages > 0 && { name: nameOf(limit, tell, pages) }),
+    text: text(limit, tell),
+  });
   const [row] = rows;
   if (row === undefined) throw new Error('event_stream has lost its row');
   return {
@@ -141,8 +156,13 @@ export async function numberEvents(
     lastSeq: BigInt(row.last_seq),
     busy: row.busy,
     more: row.more,
+    pages: Number(row.pages),
     news: tell ? newsOf(rows as readonly TellingRow[]) : null,
   };
+}
+
+function nameOf(limit: number, tell: boolean, pages: number): string {
+  return `number-${tell ? 'and-tell-' : ''}events-${limit}-${Math.floor(Math.log2(pages))}`;
 }
 
 function newsOf(rows: readonly TellingRow[]): News | null {

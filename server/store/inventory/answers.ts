@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { eachResult } from '../read/results.ts';
+import { eachResult } from '../each-result.ts';
 
 /** A device's answer as it is stored, and what it answers. */
 export interface StoredAnswer {

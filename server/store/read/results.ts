@@ -1,4 +1,5 @@
 import type { Viewer } from '../../model/viewer.ts';
+import { eachResult } from '../each-result.ts';
 import { inTime } from '../too-expensive.ts';
 import { type Count, countedSql, countsOf, guessEach } from './count.ts';
 import {
@@ -212,16 +213,6 @@ export async function resultsWithReports(
   );
   return rows.map((row) => ({ row: resultOf(row), report: row.report }));
 }
-
-/**
- * The result of each wanted pair of keys. Each is looked up by itself: joined, PostgreSQL may take all results of
- * the command, or of the enrolment, to find the one.
- */
-export const eachResult = `cross join lateral (
-       select r.* from command_result r
-       where r.enrollment_key = wanted.enrollment_key and r.command_key = wanted.command_key
-       offset 0
-     ) r`;
 
 /** By one prepared statement: subscribers' pages ask for it again and again. */
 async function rowsByKey<R extends Row>(
