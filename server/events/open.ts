@@ -30,7 +30,7 @@ export interface Events {
 /** What is done to the database. */
 export interface EventStore extends EventReads {
   /** @param tell  whether to tell what was numbered */
-  readonly number: (tell: boolean) => Promise<Omit<Numbering, 'pages'>>;
+  readonly number: (tell: boolean) => Promise<Numbering>;
 }
 
 export interface EventsOptions {

@@ -11,9 +11,9 @@ const mostTicksSkipped = 4;
 
 export interface SequencerOptions {
   /** The numbering statement. */
-  readonly number: () => Promise<Omit<Numbering, 'pages'>>;
+  readonly number: () => Promise<Numbering>;
   /** Called after events were numbered and the statement has committed. */
-  readonly announce: (numbering: Omit<Numbering, 'pages'>) => void;
+  readonly announce: (numbering: Numbering) => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;

@@ -38,8 +38,8 @@ export interface Tail {
 }
 
 /**
- * Reads each new event once for the whole process, unless the process has numbered it itself, and hands it out. It sleeps while nobody follows,
- * and what fails is tried again at the next second from the same position.
+ * Reads each new event once for the whole process, unless the process has numbered it itself, and hands it
+ * out. It sleeps while nobody follows, and what fails is tried again at the next second from the same position.
  */
 export function startTail(options: TailOptions): Tail {
   const { fanOut, log } = options;

@@ -5,9 +5,7 @@ import type { Numbering } from '../../server/store/events/number.ts';
 import { countedMetrics } from './counted-metrics.ts';
 import { turnedClock } from './turned-clock.ts';
 
-const nothing: Numbering = {
-  ...{ numbered: 0, lastSeq: 0n, busy: false, more: false, pages: 0, news: null },
-};
+const nothing: Numbering = { numbered: 0, lastSeq: 0n, busy: false, more: false, news: null };
 
 describe('the sequencer', () => {
   let calls: { answer(numbering: Partial<Numbering>): Promise<void>; fail(): Promise<void> }[];

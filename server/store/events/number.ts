@@ -109,10 +109,14 @@ export interface Numbering {
   readonly busy: boolean;
   /** There may be more events than were taken at once. */
   readonly more: boolean;
-  /** How large the table is, in pages: for the next numbering. */
-  readonly pages: number;
   /** What was numbered; null: it was not asked for, it is nothing, or too much. */
   readonly news: News | null;
+}
+
+/** What one numbering statement did, and what the next one wants to know. */
+export interface SizedNumbering extends Numbering {
+  /** How large the table is, in pages of the database. */
+  readonly pages: number;
 }
 
 /** All events of a stretch of the stream, which goes up to `Numbering.lastSeq`. */
@@ -144,7 +148,7 @@ export interface NumberOptions {
 export async function numberEvents(
   pool: Pool,
   { limit = numberAtOnce, tell = false, pages = 0 }: NumberOptions = {},
-): Promise<Numbering> {
+): Promise<SizedNumbering> {
   const { rows } = await pool.query<Row & Partial<TellingRow>>({
     ...(pages > 0 && { name: nameOf(limit, tell, pages) }),
     text: text(limit, tell),
