@@ -44,6 +44,26 @@ import { makeSearchIndex, searchIndexEvery } from './store/search-index.ts';
 import type { WorkerLink } from './worker-link.ts';
 import { writeFirstSent } from './store/queue/sent.ts';
 
+/** What has been started, in the order in which it stops: what others still use comes after them. */
+const stopOrder = [
+  'graph',
+  'http',
+  'jobs',
+  'push',
+  'enrolment',
+  'projections',
+  'decoder',
+  'events',
+  'last seen',
+  'first sent',
+  'idle events',
+  'wake-ups',
+  'database',
+] as const;
+
+/** One of them. */
+type Started = Stop & { readonly name: (typeof stopOrder)[number] };
+
 /** A server that runs. */
 export interface Running {
   readonly port: number;
@@ -76,7 +96,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   const { host, port } = settings.listen;
   const tls = tlsFiles(settings);
   const listener = await listen({ host, port, tls, late, longUrls: settings.nanomdmApi, log });
-  const stops: Stop[] = [{ name: 'http', timeout: 12_000, stop: () => listener.close(10_000) }];
+  const stops: Started[] = [{ name: 'http', timeout: 12_000, stop: () => listener.close(10_000) }];
   try {
     return await open(options, listener, stops);
   } catch (error) {
@@ -129,7 +149,7 @@ function tlsFiles({ tlsCert, tlsKey, tlsClientAuth }: Settings): TlsFiles | null
 async function open(
   { settings, log, metrics, terminal, clock = systemClock, link = null }: ServeOptions,
   listener: Awaited<ReturnType<typeof listen>>,
-  stops: Stop[],
+  stops: Started[],
 ): Promise<Running> {
   const { dataDir, databaseUrl } = settings;
   const authority = wantedAuthority(settings);
@@ -313,11 +333,7 @@ async function open(
     { name: 'graph', timeout: 5_000, stop: () => graph.stop() },
   );
   const { port } = await listener.serve(app.callback());
-  const order = [
-    ...['graph', 'http', 'jobs', 'push', 'enrolment', 'projections', 'events'],
-    ...['last seen', 'first sent', 'idle events', 'wake-ups', 'database'],
-  ];
-  const inOrder = stops.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  const inOrder = stops.toSorted((a, b) => stopOrder.indexOf(a.name) - stopOrder.indexOf(b.name));
   return {
     port,
     url: `${settings.tlsCert === null ? 'http' : 'https'}://localhost:${port}`,

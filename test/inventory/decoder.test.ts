@@ -1,10 +1,11 @@
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   createDecoder,
   type Decoder,
   type DecoderOptions,
 } from '../../server/mdm/inventory/decoder.ts';
-import { systemClock } from '../../server/model/clock.ts';
+import { type Clock, systemClock } from '../../server/model/clock.ts';
 import { silentLog } from '../../server/model/log.ts';
 import { buildPlist } from '../../server/protocol/plist/build.ts';
 import { binaryPlist } from '../protocol/binary-plist.ts';
@@ -96,6 +97,22 @@ describe('the decoding thread', () => {
     open();
     const both = await Promise.all([decoder.decode(long()), decoder.decode(long())]);
     expect(both).toEqual([decoded, decoded]);
+  });
+
+  it('finds no fault with an answer that it had to leave when it was stopped', async () => {
+    const setTimer: Clock['setTimer'] = (ms, run) => {
+      // It has the answer by now.
+      if (ms === 7_000) queueMicrotask(() => void decoder.stop());
+      return systemClock.setTimer(ms, run);
+    };
+    open({ timeoutMs: 7_000, clock: { ...systemClock, setTimer } });
+    await expect(decoder.decode(long())).rejects.toThrow('stopped');
+
+    open();
+    const whileItStarts = decoder.decode(long());
+    await eventLoopTurn();
+    await decoder.stop();
+    await expect(whileItStarts).rejects.toThrow('stopped');
   });
 
   it('is replaced when an answer takes too much memory, and the next one is decoded', async () => {

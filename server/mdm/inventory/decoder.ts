@@ -29,10 +29,12 @@ export interface DecoderOptions {
 /** Decodes answers apart from the event loop that serves devices, but for short ones. */
 export interface Decoder {
   /**
-   * Takes as long as it takes, one after the other. Never throws: what fails is a problem. The bytes
-   * are given away: whoever had them may not be able to read them afterwards.
+   * Takes as long as it takes, one after the other. What fails is a problem. The bytes are given away: whoever
+   * had them may not be able to read them afterwards.
+   * @throws {Error} nothing is known about the answer: the decoder has stopped, or gets no thread
    */
   decode(request: DecodeRequest): Promise<Decoded>;
+  /** Breaks off what is being decoded; it throws, as everything does that comes later. */
   stop(): Promise<void>;
 }
 
@@ -51,10 +53,14 @@ export function createDecoder(options: DecoderOptions): Decoder {
   let stopped = false;
   let shortOnes = 0;
 
+  function throwIfStopped(): void {
+    if (stopped) throw new Error('the decoder has stopped');
+  }
+
   async function decodeHere({ bytes, requestType }: DecodeRequest): Promise<Decoded> {
     shortOnes += 1;
     if (shortOnes % shortPerTurn === 0) await eventLoopTurn();
-    if (stopped) throw new Error('the decoder has stopped');
+    throwIfStopped();
     return decodeAnswer(bytes, requestType);
   }
 
@@ -65,14 +71,18 @@ export function createDecoder(options: DecoderOptions): Decoder {
   }
 
   async function decodeOne(request: DecodeRequest): Promise<Decoded> {
-    if (stopped) throw new Error('the decoder has stopped');
+    throwIfStopped();
     if (isShort(request.bytes)) return decodeHere(request);
     if (request.bytes.byteLength > longestAnswer) return { problem: 'The answer is too long.' };
     endIdle?.();
     thread ??= await openThread(heapMb);
     const worker = thread;
+    if (stopped) await close();
+    throwIfStopped();
     const outcome = await answerOf(worker, request);
     if ('ended' in outcome) {
+      // That is no fault of the answer's.
+      throwIfStopped();
       log.warn({ requestType: request.requestType, reason: outcome.ended }, 'decoding was ended');
       if (thread === worker) await close();
     }
