@@ -134,8 +134,9 @@ export function startJobs(
     } catch (error) {
       if (error instanceof JobTakenOver) return log.warn({ job: id, kind }, error.message);
       if (error instanceof JobFailed) log.warn({ job: id, kind, code: error.code }, error.message);
+      else if (signal.aborted) log.info({ err: error, job: id, kind }, 'job broken off');
       else log.error({ err: error, job: id, kind }, 'job failed');
-      await endOf(error, id, holder).catch((failure: unknown) =>
+      await endOf(error, id, holder, signal).catch((failure: unknown) =>
         log.error({ err: failure, job: id }, 'the end of a job could not be stored'),
       );
     }
@@ -143,11 +144,19 @@ export function startJobs(
   }
 
   /**
+   * What comes of being broken off says nothing about the job: others go on with it at once.
+   *
    * What was only bad luck (the database is away, a time-out, a deadlock) is left to the lease: it ends by
    * itself, and the job goes on from its cursor. Time-outs without end are the job's own, and each try may
    * have kept others waiting.
    */
-  async function endOf(error: unknown, id: string, holder: string): Promise<void> {
+  async function endOf(
+    error: unknown,
+    id: string,
+    holder: string,
+    { aborted }: AbortSignal,
+  ): Promise<void> {
+    if (aborted && !(error instanceof JobFailed)) return leaveJob(pool, id, holder, 'QUEUED');
     if (!mayPass(error)) return leaveJob(pool, id, holder, 'FAILED', whyOf(error));
     if (!tookTooLong(error)) return;
     if ((await countStall(pool, id, holder)) >= mostStalls) {
