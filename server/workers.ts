@@ -8,7 +8,10 @@ import type { PrimaryWord, WorkerWord } from './worker-words.ts';
 
 /** Workers that serve one port. */
 export interface Workers {
-  /** Puts a new worker in the place of each, one after the other; no request is dropped. */
+  /**
+   * Puts a new worker in the place of each, one after the other; no request is dropped. Asked for while it goes on,
+   * it goes on with those that are new by then, once.
+   */
   restart(): Promise<void>;
   /** Has all of them drain and end. */
   stop(): Promise<void>;
@@ -42,6 +45,8 @@ export async function startWorkers(count: number, log: Log): Promise<WorkersStar
   let generation = 0;
   let isTold = false;
   let stopping = false;
+  let isRestartWanted = false;
+  let restarting: Promise<void> | null = null;
 
   function tell(worker: Worker, word: PrimaryWord): void {
     if (worker.isConnected()) worker.send(word);
@@ -118,6 +123,31 @@ export async function startWorkers(count: number, log: Log): Promise<WorkersStar
     await ended;
   }
 
+  /** @returns false when no other worker came, so that this one stays */
+  async function replace(worker: Worker): Promise<boolean> {
+    // Of one that has ended by itself another has taken the place.
+    if (!current.has(worker)) return true;
+    retired.add(worker);
+    if ((await start(false)) === null) {
+      retired.delete(worker);
+      if (!current.has(worker)) void start(true);
+      return false;
+    }
+    await retire(worker);
+    return true;
+  }
+
+  async function replaceAll(): Promise<void> {
+    for (const worker of [...current]) {
+      if (stopping) return;
+      if (!(await replace(worker))) {
+        if (!stopping) log.error({}, 'a new worker does not start; the old ones stay');
+        return;
+      }
+    }
+    log.info({}, 'all workers are new');
+  }
+
   const first = await start(false);
   if (first === null) return null;
   await Promise.all(Array.from({ length: count - 1 }, () => start(true)));
@@ -133,12 +163,15 @@ export async function startWorkers(count: number, log: Log): Promise<WorkersStar
     },
     workers: {
       async restart() {
-        const old = [...current];
-        for (const worker of old) {
-          if (stopping || (await start(false)) === null) return;
-          await retire(worker);
-        }
-        log.info({}, 'all workers are new');
+        isRestartWanted = true;
+        restarting ??= (async () => {
+          while (isRestartWanted) {
+            isRestartWanted = false;
+            await replaceAll();
+          }
+          restarting = null;
+        })();
+        await restarting;
       },
       async stop() {
         stopping = true;
