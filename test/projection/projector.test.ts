@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { sweep } from '../../server/mdm/retention/sweep.ts';
 import { resetLanes } from '../../server/store/projection/lanes.ts';
 import { append } from '../events/stored-events.ts';
-import { hold } from '../harness/held.ts';
+import { hold, waitsForRows } from '../harness/held.ts';
 import { databaseLanes, type TestDatabase, testDatabase } from '../harness/database.ts';
 import {
   caughtUp,
@@ -176,6 +176,39 @@ describe.each(databaseLanes())('projections on %s', (lane) => {
     clock.advance(25);
     await turnUntil(async () => (await derivedBy(pool, 'a')).length > 2, []);
     expect(await derivedBy(pool, 'a')).toEqual([...begin, ...first, ...second]);
+  });
+
+  it('keep a lane in which something happens while they store how far they have looked', async () => {
+    const worker = await start(['a']);
+    const { clock, metrics } = worker;
+    await caughtUp(pool, worker);
+    clock.advance(30);
+    await append(pool, { type: 'PushAccepted', enrollmentKey: 1n });
+    await numberAll(pool);
+    worker.wake(1n);
+    await turnUntil(async () => {
+      await pool.query('select');
+      return metrics.value('graphmdm_projection_lag') === 0;
+    }, []);
+    clock.advance(30);
+    const held = await hold(pool, 'select 1 from projection_lane for update');
+    clock.advance(1_000);
+    await waitsForRows(pool, '%projection_lane%');
+    const ids = await happened(1n);
+    await numberAll(pool);
+    worker.wake(2n);
+    // Long enough that it would have come to store the event.
+    for (let times = 0; times < 50; times += 1) await pool.query('select');
+    await held.release();
+    await turnUntil(async () => (await derivedBy(pool, 'a')).length > 0, []);
+    ids.push(...(await happened(1n)));
+    await numberAll(pool);
+    worker.wake(3n);
+    await turnUntil(async () => {
+      clock.advance(1);
+      return (await derivedBy(pool, 'a')).length > 1;
+    }, []);
+    expect(await derivedBy(pool, 'a')).toEqual(ids);
   });
 
   it('share their lanes among processes, and get them back when one leaves', async () => {

@@ -292,8 +292,19 @@ export function createLaneReader(projection: Projection, options: ReaderOptions)
       start();
     },
     async save() {
-      if (running === null) await counted(save);
-      else saveWanted = true;
+      if (running !== null) {
+        saveWanted = true;
+        return;
+      }
+      const saving = counted(save);
+      // What is read meanwhile would begin to move lanes from where they no longer are by then.
+      running = saving
+        .catch(() => {})
+        .then(() => {
+          running = null;
+          start();
+        });
+      await saving;
     },
     lag() {
       const least = lowest([...lanes.values()]);
