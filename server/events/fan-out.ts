@@ -2,8 +2,9 @@ import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import type { NumberedEvent } from '../model/events.ts';
 import { encodeCursor } from './cursor.ts';
 import { createInterestIndex, type Interest, isWanted } from './interest.ts';
-import { type EventItem, eventPage } from './live-item.ts';
+import { type EventItem, type EventPage, eventPage } from './live-item.ts';
 import type { Mailbox } from './mailbox.ts';
+import { createRecent } from './recent.ts';
 
 /** Deliveries between two turns of the event loop, in which devices are answered. */
 const deliveriesPerTurn = 64;
@@ -19,8 +20,9 @@ export interface Member extends Interest {
 
 export interface FanOut {
   /**
-   * Lets a member follow the tail from its position, without gap or repeat.
-   * @returns false when the tail is past that position: it has to catch up further
+   * Lets a member follow the tail from its position, without gap or repeat. What was handed out since it gets at once:
+   * otherwise who reads more slowly than events come would never follow.
+   * @returns false when the tail is too far past that position: it has to catch up further
    */
   join(member: Member, streamId: string): boolean;
   leave(member: Member): void;
@@ -64,6 +66,7 @@ export function createFanOut({ onFirst, onOverflow }: FanOutOptions): FanOut {
   let started = 0n;
   let finished = 0n;
   let era = 0;
+  const recent = createRecent();
 
   function leave(member: Member): void {
     if (!members.delete(member)) return;
@@ -83,6 +86,31 @@ export function createFanOut({ onFirst, onOverflow }: FanOutOptions): FanOut {
     return false;
   }
 
+  /** Hands an event to a member, who is sent back to catching up if it has too many already. */
+  function give(member: Member, item: EventItem): void {
+    if (member.mailbox.offer(item)) {
+      member.position = item.event.seq;
+    } else {
+      member.position = item.event.seq - 1n;
+      leave(member);
+      onOverflow();
+    }
+  }
+
+  function itemOf(event: NumberedEvent, page: EventPage): EventItem {
+    return { kind: 'event', event, cursor: encodeCursor(streamId, event.seq), page };
+  }
+
+  function giveMissed(member: Member, events: readonly NumberedEvent[]): void {
+    const wanted = events.filter((event) => isWanted(member, event));
+    const page = eventPage(wanted);
+    for (const event of wanted) {
+      give(member, itemOf(event, page));
+      if (!member.following) return;
+    }
+    member.position = started;
+  }
+
   return {
     join(member, itsStreamId) {
       // Its stream was read from the database just now: the tail's is a former one.
@@ -93,12 +121,14 @@ export function createFanOut({ onFirst, onOverflow }: FanOutOptions): FanOut {
         started = member.position;
         finished = member.position;
         era += 1;
-      } else if (member.position < started) {
-        return false;
+        recent.clear();
       }
+      const missed = member.position < started ? recent.behind(member.position) : [];
+      if (missed === null) return false;
       members.add(member);
       index.add(member);
       member.following = true;
+      if (missed.length > 0) giveMissed(member, missed);
       if (first) onFirst();
       return true;
     },
@@ -111,26 +141,17 @@ export function createFanOut({ onFirst, onOverflow }: FanOutOptions): FanOut {
       const page = eventPage(awaited);
       const onPage = new Set(awaited);
       let work = 0;
+      recent.begin(started);
       for (const event of events) {
         if (event.seq <= started) continue;
         started = event.seq;
+        recent.add(event);
         let item: EventItem | null = null;
         for (const set of index.candidates(event)) {
           for (const member of set) {
             if (event.seq <= member.position || !isWanted(member, event)) continue;
-            item ??= {
-              kind: 'event',
-              event,
-              cursor: encodeCursor(streamId, event.seq),
-              page: onPage.has(event) ? page : eventPage([event]),
-            };
-            if (member.mailbox.offer(item)) {
-              member.position = event.seq;
-            } else {
-              member.position = event.seq - 1n;
-              leave(member);
-              onOverflow();
-            }
+            item ??= itemOf(event, onPage.has(event) ? page : eventPage([event]));
+            give(member, item);
             work += 1;
             if (work % deliveriesPerTurn === 0) {
               await eventLoopTurn();

@@ -3,7 +3,7 @@ import { EARLIEST, encodeCursor } from '../../server/events/cursor.ts';
 import { createFanOut, type FanOut, type Member } from '../../server/events/fan-out.ts';
 import { eventPage } from '../../server/events/live-item.ts';
 import { createMailbox } from '../../server/events/mailbox.ts';
-import { type Events, startEvents } from '../../server/events/open.ts';
+import { type Events, type EventStore, startEvents } from '../../server/events/open.ts';
 import { openSubscription, type SubscribeOptions } from '../../server/events/subscription.ts';
 import { localWakeUps } from '../../server/events/wake-ups-local.ts';
 import { ForbiddenError } from '../../server/model/errors.ts';
@@ -112,6 +112,29 @@ describe('a subscription', () => {
     await commit(5);
     await until(() => consumer.position() === store.lastSeq());
     expect(consumer.events).toEqual(store.events);
+  });
+
+  it('follows soon although more is handed out whenever it reads', async () => {
+    let reads = 0;
+    const slow: EventStore = {
+      ...store,
+      async readEvents(range) {
+        const found = await store.readEvents(range);
+        reads += 1;
+        if (reads <= 10) await commit(2);
+        return found;
+      },
+    };
+    events = startEvents(slow, { wakeUps: localWakeUps(), clock, log: silentLog, metrics });
+    await commit(3);
+    const first = consume(events.subscribe(all));
+    await until(() => first.items.length === 1);
+    const second = consume(events.subscribe({ ...all, after: EARLIEST }));
+    await until(() => second.events.length === 5);
+    await commit(1);
+    await until(() => second.events.length === 6);
+    expect(second.events).toEqual(store.events);
+    expect(reads).toBe(1);
   });
 
   it('goes on after the database was gone', async () => {
@@ -275,6 +298,9 @@ describe('handing out', () => {
   function member(position: bigint, filter: Member['filter'] = {}): Member {
     return { tenant: 1, filter, mailbox: createMailbox(), position, following: false };
   }
+  function numbers(from: bigint, to: bigint): bigint[] {
+    return Array.from({ length: Number(to - from) + 1 }, (_, n) => from + BigInt(n));
+  }
   function received({ mailbox }: Member): bigint[] {
     const seqs = [];
     for (let item = mailbox.take(); item; item = mailbox.take()) seqs.push(item.event.seq);
@@ -287,12 +313,34 @@ describe('handing out', () => {
     const delivered = fanOut.deliver([numbered(1n)], 1n, fanOut.state().era);
     expect(fanOut.finished()).toBe(0n);
     const [early, level] = [member(0n), member(1n)];
-    expect(fanOut.join(early, 'stream')).toBe(false);
-    expect(fanOut.join(level, 'stream')).toBe(true);
+    for (const one of [early, level]) expect(fanOut.join(one, 'stream')).toBe(true);
     await delivered;
     expect(fanOut.finished()).toBe(1n);
     expect(members.map(received)).toEqual(members.map(() => [1n]));
-    expect(received(level)).toEqual([]);
+    expect([early, level].map(received)).toEqual([[1n], []]);
+  });
+
+  it('gives what was handed out just before to one who comes later, as long as it is kept', async () => {
+    const deliver = async (from: bigint, to: bigint) => {
+      await fanOut.deliver(numbers(from, to).map(numbered), to, fanOut.state().era);
+    };
+    fanOut.join(member(0n, { types: new Set(['CommandEnded']) }), 'stream');
+    for (let seq = 1n; seq < 25n; seq += 3n) await deliver(seq, seq + 2n);
+    const later = member(1n);
+    expect(fanOut.join(later, 'stream')).toBe(true);
+    expect(received(later)).toEqual(numbers(2n, 24n));
+    await deliver(25n, 26n);
+    expect(received(later)).toEqual([25n, 26n]);
+    const tooLate = member(1n);
+    expect(fanOut.join(tooLate, 'stream')).toBe(false);
+    expect(received(tooLate)).toEqual([]);
+
+    fanOut.leave(later);
+    await deliver(27n, 326n);
+    const overfilled = member(26n);
+    expect(fanOut.join(overfilled, 'stream')).toBe(true);
+    expect(overfilled).toMatchObject({ following: false, position: 282n });
+    expect(received(overfilled)).toEqual(numbers(27n, 282n));
   });
 
   it('ignores what was read for a position that it has left', async () => {
