@@ -112,7 +112,8 @@ describe.each(databaseLanes())('events in %s', (lane) => {
     await one.end();
   });
 
-  it('are numbered as cheaply long after the last vacuum', async () => {
+  // On a server that others use too, a long transaction of theirs keeps what is dead from being passed over.
+  it.runIf(lane === 'embedded')('are numbered as cheaply long after the last vacuum', async () => {
     await truncate();
     await pool.query(`
       alter table event set (autovacuum_enabled = off);
