@@ -26,9 +26,9 @@ export function readFlags(argv: readonly string[], settings: readonly Setting<un
     const [, name = '', inline] = /^--?([a-z][\w-]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
     const shape = shapes.get(name);
     if (name === '') {
-      // An argument that is no flag may be a secret in the wrong place: it is not repeated.
+      // It may be a secret in the wrong place: it is not repeated.
       errors.push(
-        'An argument that is not a flag was given; flags are --name value or --name=value.',
+        `Argument ${argv.length - rest.length} is not a flag; flags are --name value or --name=value.`,
       );
     } else if (shape === undefined) {
       errors.push(`--${name}: there is no such flag${suggestion(name, [...shapes.keys()])}.`);

@@ -50,6 +50,14 @@ describe('graphmdm commands send', () => {
     await first.channel.connect();
   });
 
+  it('says when nobody was meant', async () => {
+    const argv = ['commands', 'send', '--file', aFile('cli-no-match'), '--tag', 'nobody-has-this'];
+    const dry = await graphmdm(server, [...argv, '--dry-run']);
+    expect(dry).toMatchObject({ status: 0, stderr: expect.stringContaining('Nobody is meant') });
+    const sent = await graphmdm(server, argv);
+    expect(sent).toMatchObject({ status: 0, stderr: expect.stringContaining('Nobody was meant') });
+  });
+
   it('watches until all have answered', async () => {
     const argv = ['commands', 'send', '--file', aFile('cli-watched'), '--enabled', '--watch'];
     const sent = start(argv, { env: envFor(server) });

@@ -161,7 +161,9 @@ describe('the settings', () => {
     expect(errorsOf(['--listen'])).toEqual(['--listen: needs a value.']);
     expect(errorsOf(['--listen', '--graphiql'])).toEqual(['--listen: needs a value.']);
     expect(errorsOf(['--listen=:1', '--listen=:2'])).toEqual(['--listen: given more than once.']);
-    expect(errorsOf(['start'])).toHaveLength(1);
+    expect(errorsOf(['--listen', ':1', 'secret'])).toEqual([
+      'Argument 3 is not a flag; flags are --name value or --name=value.',
+    ]);
   });
 
   it('warn of a variable that means nothing, and start', () => {

@@ -117,6 +117,13 @@ async function showSent(
   const refused = sent.refused.edges.map(({ node }) => node);
   for (const { id, message } of refused.slice(0, 10)) await out.note(`${id}: ${message}`);
   if (refused.length > 10) await out.note(`… and others; \`commands show ${commandUuid}\``);
+  if (total === 0 && refused.length === 0 && !sent.replayed) {
+    await out.note(
+      validateOnly
+        ? 'Nobody is meant: no enrolment is what you asked for.'
+        : `Nobody was meant: no enrolment is what you asked for. To send it later, give it another CommandUUID than ${commandUuid}.`,
+    );
+  }
   const status = refused.length > 0 ? exit.partly : exit.ok;
   if (!watch || validateOnly) {
     await out.item(sentShape, sent);
