@@ -7,10 +7,13 @@ export type Step = readonly [name: string, ...flags: string[]];
  */
 export const everything: readonly Step[] = [
   ['idle'],
+  ['idle', '--proof=header', '--title=idle, certificate in a header'],
   ['cycle', '--devices=500'],
+  ['cycle', '--devices=500', '--proof=header', '--title=cycle, certificate in a header'],
   ['check-in-storm', '--devices=5000', '--warm-up=4000'],
   ['big-result'],
   ['enqueue', '--shapes=10000:0'],
+  ['enqueue', '--shapes=100000:0', '--alone', '--title=enqueue to 100,000'],
   ['bloat', '--title=bloat', '--alone', '--shapes=1000:0,1000000:7500000,1000000:7500000:1000'],
   [
     'bloat',
