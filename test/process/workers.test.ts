@@ -133,28 +133,6 @@ describe('a server of several workers', { timeout: 120_000 }, () => {
     expect((await server.stop()).status).toBe(0);
   });
 
-  it('has as many workers as before when one dies while they are replaced, and when told twice', async () => {
-    const { server } = await twoWorkers(await onServer());
-    const running = () =>
-      withDescendants(server.pid).filter(
-        (pid) => workersOf(server).includes(pid) && isRunning(pid),
-      );
-    server.signal('SIGHUP');
-    await server.logged('worker listening', 3);
-    process.kill(workersOf(server)[1] ?? 0, 'SIGKILL');
-    await server.logged('all workers are new');
-    await server.logged('worker listening', 4);
-    expect(new Set(running())).toEqual(new Set(workersOf(server).slice(2)));
-
-    server.signal('SIGHUP');
-    await server.logged('worker listening', 5);
-    server.signal('SIGHUP');
-    await server.logged('all workers are new', 3);
-    expect(new Set(running())).toEqual(new Set(workersOf(server).slice(-2)));
-    expect(workersOf(server)).toHaveLength(8);
-    expect((await server.stop()).status).toBe(0);
-  });
-
   it.each([
     ['gives a connection to another worker when', 'it', [200, 200, 200, 200]],
     ['closes a connection when', 'each', [200, 200, 200, 'closed']],
