@@ -3,7 +3,7 @@ import type { NumberedEvent } from '../model/events.ts';
 import { encodeCursor } from './cursor.ts';
 import { createInterestIndex, type Interest, isWanted } from './interest.ts';
 import { type EventItem, type EventPage, eventPage } from './live-item.ts';
-import type { Mailbox } from './mailbox.ts';
+import { type Mailbox, mostItems } from './mailbox.ts';
 import { createRecent } from './recent.ts';
 
 /** Deliveries between two turns of the event loop, in which devices are answered. */
@@ -19,9 +19,11 @@ export interface Member extends Interest {
 }
 
 export interface FanOut {
+  /** Keeps for a member what is handed out from now on, until it joins or leaves: say so before it reads. */
+  expect(member: Member): void;
   /**
-   * Lets a member follow the tail from its position, without gap or repeat. What was handed out since it gets at once:
-   * otherwise who reads more slowly than events come would never follow.
+   * Lets a member follow the tail from its position, without gap or repeat. What was handed out since it was expected
+   * it gets at once.
    * @returns false when the tail is too far past that position: it has to catch up further
    */
   join(member: Member, streamId: string): boolean;
@@ -66,9 +68,10 @@ export function createFanOut({ onFirst, onOverflow }: FanOutOptions): FanOut {
   let started = 0n;
   let finished = 0n;
   let era = 0;
-  const recent = createRecent();
+  const recent = createRecent<Member>();
 
   function leave(member: Member): void {
+    recent.forget(member);
     if (!members.delete(member)) return;
     index.remove(member);
     member.following = false;
@@ -101,17 +104,20 @@ export function createFanOut({ onFirst, onOverflow }: FanOutOptions): FanOut {
     return { kind: 'event', event, cursor: encodeCursor(streamId, event.seq), page };
   }
 
+  /** Gives a member what it has missed; if that is too much it has to read the rest. */
   function giveMissed(member: Member, events: readonly NumberedEvent[]): void {
     const wanted = events.filter((event) => isWanted(member, event));
-    const page = eventPage(wanted);
-    for (const event of wanted) {
-      give(member, itemOf(event, page));
-      if (!member.following) return;
-    }
-    member.position = started;
+    const some = wanted.slice(0, mostItems);
+    const page = eventPage(some);
+    for (const event of some) give(member, itemOf(event, page));
+    if (some.length < wanted.length) leave(member);
+    else member.position = started;
   }
 
   return {
+    expect(member) {
+      recent.keepFor(member, started);
+    },
     join(member, itsStreamId) {
       // Its stream was read from the database just now: the tail's is a former one.
       if (itsStreamId !== streamId) dislodgeAll();
@@ -121,10 +127,11 @@ export function createFanOut({ onFirst, onOverflow }: FanOutOptions): FanOut {
         started = member.position;
         finished = member.position;
         era += 1;
-        recent.clear();
+        recent.restart(started);
       }
       const missed = member.position < started ? recent.behind(member.position) : [];
       if (missed === null) return false;
+      recent.forget(member);
       members.add(member);
       index.add(member);
       member.following = true;
@@ -141,7 +148,6 @@ export function createFanOut({ onFirst, onOverflow }: FanOutOptions): FanOut {
       const page = eventPage(awaited);
       const onPage = new Set(awaited);
       let work = 0;
-      recent.begin(started);
       for (const event of events) {
         if (event.seq <= started) continue;
         started = event.seq;

@@ -2,7 +2,7 @@ import type { Clock } from '../model/clock.ts';
 import type { EventItem } from './live-item.ts';
 
 /** How many events may wait for one subscriber. */
-const mostItems = 256;
+export const mostItems = 256;
 /** How many events all pages together may have that one subscriber keeps from being freed. */
 const mostKept = 4096;
 

@@ -1,47 +1,53 @@
 import type { NumberedEvent } from '../model/events.ts';
 
-/**
- * So little that it is let go of while it is young, and more than what is handed out while a subscriber
- * catches up with a slow database.
- */
-const mostPages = 8;
-const mostEvents = 512;
+/** How many events are kept at most, however slow somebody's reads are: some megabytes. */
+const mostEvents = 4096;
 
-/** The last events that were handed out, for one who comes a moment later. */
-export interface Recent {
-  /** Forgets everything. */
-  clear(): void;
-  /** Begins a page of events, which lie behind this number. */
-  begin(after: bigint): void;
-  /** Adds an event to the page that was begun, in the stream's order. */
+/**
+ * What is handed out while somebody catches up, for him to go on with: otherwise who reads more slowly than events
+ * come would never follow. While nobody does, nothing is kept, which would only grow old.
+ */
+export interface Recent<T> {
+  /** Keeps events from now on, which lie behind this number, until `forget`. */
+  keepFor(one: T, after: bigint): void;
+  forget(one: T): void;
+  /** Keeps for everybody anew, from this number on. */
+  restart(after: bigint): void;
+  /** What is handed out, in the stream's order. */
   add(event: NumberedEvent): void;
-  /** Every event behind a number, or null when some of them are no longer here. */
+  /** Every event behind a number, or null when some of them are not here. */
   behind(position: bigint): readonly NumberedEvent[] | null;
 }
 
-export function createRecent(): Recent {
-  const pages: { readonly after: bigint; readonly events: NumberedEvent[] }[] = [];
-  let count = 0;
+export function createRecent<T>(): Recent<T> {
+  const keptFor = new Set<T>();
+  let events: NumberedEvent[] = [];
+  let after = 0n;
+
+  function restart(from: bigint): void {
+    events = [];
+    after = from;
+  }
 
   return {
-    clear() {
-      pages.length = 0;
-      count = 0;
+    keepFor(one, from) {
+      if (keptFor.size === 0) restart(from);
+      keptFor.add(one);
     },
-    begin(after) {
-      pages.push({ after, events: [] });
-      while (pages.length > mostPages || (pages.length > 1 && count > mostEvents)) {
-        count -= pages.shift()?.events.length ?? 0;
-      }
+    forget(one) {
+      if (keptFor.delete(one) && keptFor.size === 0) events = [];
     },
+    restart,
     add(event) {
-      pages.at(-1)?.events.push(event);
-      count += 1;
+      if (keptFor.size === 0) return;
+      events.push(event);
+      if (events.length <= mostEvents) return;
+      const dropped = events.splice(0, mostEvents / 2);
+      after = dropped.at(-1)?.seq ?? after;
     },
     behind(position) {
-      const [oldest] = pages;
-      if (oldest === undefined || position < oldest.after) return null;
-      return pages.flatMap(({ events }) => events.filter((event) => event.seq > position));
+      if (keptFor.size === 0 || position < after) return null;
+      return events.filter((event) => event.seq > position);
     },
   };
 }

@@ -141,6 +141,7 @@ export function openSubscription(
   /** @returns the stream's id */
   async function begin(): Promise<string> {
     parts.open.add(close);
+    fanOut.expect(member);
     ended?.addEventListener('abort', close);
     if (ended?.aborted) close();
     const stream = await mailbox.until(parts.readStream());
@@ -177,7 +178,10 @@ export function openSubscription(
   async function nextStretch(id: string): Promise<Stretch> {
     for (;;) {
       try {
+        fanOut.expect(member);
         const found = await mailbox.until(parts.catchUp(member, id, member.position, () => isOpen));
+        // It has a long way to go: nothing is kept for it until it is near.
+        if (!found.atEnd) fanOut.leave(member);
         return { ...found, page: eventPage(found.events), told: 0 };
       } catch (error) {
         if (error instanceof MailboxClosed || error instanceof UserError) throw error;
