@@ -100,7 +100,7 @@ export async function serve(options: ServeOptions): Promise<Running> {
   try {
     return await open(options, listener, stops);
   } catch (error) {
-    await shutDown(stops, log);
+    await shutDown(inOrder(stops), log);
     throw error;
   }
 }
@@ -333,15 +333,18 @@ async function open(
     { name: 'graph', timeout: 5_000, stop: () => graph.stop() },
   );
   const { port } = await listener.serve(app.callback());
-  const inOrder = stops.toSorted((a, b) => stopOrder.indexOf(a.name) - stopOrder.indexOf(b.name));
   return {
     port,
     url: `${settings.tlsCert === null ? 'http' : 'https'}://localhost:${port}`,
     async stop() {
       stopping = true;
-      await shutDown(inOrder, log);
+      await shutDown(inOrder(stops), log);
     },
   };
+}
+
+function inOrder(stops: readonly Started[]): Started[] {
+  return stops.toSorted((a, b) => stopOrder.indexOf(a.name) - stopOrder.indexOf(b.name));
 }
 
 function inSeconds(milliseconds: number | null): number | null {

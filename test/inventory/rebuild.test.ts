@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../clients/simulator/device.ts';
+import type { Decoder } from '../../server/mdm/inventory/decoder.ts';
+import { runRebuildJob } from '../../server/mdm/inventory/rebuild-job.ts';
+import { systemClock } from '../../server/model/clock.ts';
+import { silentLog } from '../../server/model/log.ts';
+import { createKeyring } from '../../server/secrets/keyring.ts';
 import { ask, dataOf } from '../graph/ask.ts';
-import { adminToken, startServer, type TestServer } from '../harness/server.ts';
+import { adminToken, startServer, testKey, type TestServer } from '../harness/server.ts';
 import { answered, projected } from './answering.ts';
 import { inventoryOf, rebuild, tenantToken } from './documents.ts';
 
@@ -251,6 +256,40 @@ describe('rebuilding inventory', () => {
     expect(await ended(id)).toMatchObject({ state: 'SUCCEEDED', done: 2, failed: 0 });
     expect(await stored(open)).toEqual(right);
     expect(await stored(done)).toEqual(wrong);
+  });
+
+  it('finds no fault with a device whose answers it had to leave when it was broken off', async () => {
+    const device = await aDevice();
+    const id = randomUUID();
+    const input = { targets: { ids: [device.enrollmentId] }, tenant: null };
+    await sql(
+      `insert into job (id, kind, state, input, total, created_by, started_at, holder, lease_until)
+       values ($1, 'REBUILD_INVENTORY', 'RUNNING', $2, 1, 'test', now(), 'here', now() + interval '1 day')`,
+      [id, input],
+    );
+    const end = new AbortController();
+    const decoder: Decoder = {
+      decode() {
+        end.abort();
+        return Promise.reject(new Error('the decoder has stopped'));
+      },
+      stop: () => Promise.resolve(),
+    };
+    await expect(
+      runRebuildJob(
+        {
+          graph: server.store.database.graph,
+          keyring: createKeyring([testKey]),
+          ...{ clock: systemClock, log: silentLog, committed() {} },
+        },
+        decoder,
+        { id, input, cursor: null, holder: 'here', signal: end.signal },
+      ),
+    ).rejects.toThrow('stopped');
+    expect(await sql('select cursor, failed from job where id = $1', [id])).toEqual([
+      { cursor: null, failed: 0 },
+    ]);
+    await sql('delete from job where id = $1', [id]);
   });
 
   it('lists a device whose answers can’t be read, and goes on with the others', async () => {

@@ -25,7 +25,7 @@ const cursorShape = z.object({ after: z.string() }).nullable();
 
 /** Derives inventory anew, one enrolment after the other, each in a transaction of its own. */
 export async function runRebuildJob(
-  ctx: MdmContext,
+  ctx: Pick<MdmContext, 'graph' | 'keyring' | 'clock' | 'log' | 'committed'>,
   decoder: Decoder,
   job: RebuildJob,
 ): Promise<void> {
@@ -43,8 +43,8 @@ export async function runRebuildJob(
       try {
         if (!(await rebuildDevice(parts, job, enrollment, ctx.clock.now()))) return;
       } catch (error) {
-        // The database's troubles are the job's; those of one device's answers are not.
-        if (isUnavailable(error) || sqlState(error) !== null) throw error;
+        // The database's troubles are the job's, as it is when it is broken off; those of one device's answers are not.
+        if (job.signal.aborted || isUnavailable(error) || sqlState(error) !== null) throw error;
         ctx.log.warn({ err: error, job: job.id }, 'the inventory of an enrolment was not rebuilt');
         errors.push(errorOf(enrollment.id, error));
       }
