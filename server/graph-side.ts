@@ -35,6 +35,7 @@ import type { GraphServices } from '../schema/context.ts';
 import { schema } from '../schema/schema.ts';
 import { appendSecretReads } from './store/audit.ts';
 import { createLists } from './store/read/lists.ts';
+import { isUnavailable } from './store/unavailable.ts';
 
 /** What integrators use. */
 export interface GraphSide {
@@ -103,6 +104,7 @@ export function graphSide(parts: {
       introspection: settings.introspection,
       bodyLimit: settings.graphqlBodyLimit,
     },
+    isAway: isUnavailable,
     clock,
     log,
     metrics,

@@ -28,6 +28,8 @@ export function createGraphql<Context extends object>(parts: {
   readonly contextOf: ContextOf<Context>;
   readonly access: Pick<Access, 'viewerOf' | 'watch'>;
   readonly settings: GraphqlSettings;
+  /** Whether an error says that the database is away. */
+  readonly isAway: (error: unknown) => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GraphQLError } from 'graphql';
 import type { Access } from '../access/access.ts';
 import { Unauthenticated } from '../access/unauthenticated.ts';
-import { AccessUnavailable } from '../access/unavailable.ts';
 import { traceIdFrom, withTraceId } from '../model/trace.ts';
 import { createGraphiql, wantsPage } from './graphiql.ts';
+import { unavailable } from './mask.ts';
 import type { OpenOperations } from './open-operations.ts';
 import type { Operation } from './operation.ts';
 import type { GraphqlSettings } from './settings.ts';
@@ -64,11 +65,13 @@ export function createHttpHandler<Context extends object>(parts: {
 function refuse(
   response: ServerResponse,
   error: unknown,
-  mask: (error: unknown) => { toJSON(): unknown },
+  mask: (error: unknown) => GraphQLError,
 ): void {
   const isCaller = error instanceof Unauthenticated;
-  const body = JSON.stringify({ errors: [mask(error).toJSON()] });
-  const isLater = error instanceof AccessUnavailable;
+  const { message, extensions } = mask(error);
+  const { http: _http, ...shown } = extensions;
+  const body = JSON.stringify({ errors: [{ message, extensions: shown }] });
+  const isLater = extensions['code'] === unavailable;
   response.writeHead(isCaller ? 401 : isLater ? 503 : 500, {
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(body),

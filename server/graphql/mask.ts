@@ -4,11 +4,19 @@ import type { Log } from '../model/log.ts';
 import { currentTraceId, newTraceId } from '../model/trace.ts';
 import { notedTrace } from './error-traces.ts';
 
+/** The code of what may work the next time. */
+export const unavailable = 'UNAVAILABLE';
+
 /**
  * Makes of whatever was thrown what a caller may see: what he can mend stays as it is, with its code;
- * everything else is logged and becomes INTERNAL_SERVER_ERROR with the trace id to ask about.
+ * everything else is logged and becomes INTERNAL_SERVER_ERROR with the trace id to ask about, or
+ * UNAVAILABLE while the database is away.
+ * @param isAway  whether an error says so
  */
-export function createMask(log: Log): (error: unknown) => GraphQLError {
+export function createMask(
+  log: Log,
+  isAway: (error: unknown) => boolean,
+): (error: unknown) => GraphQLError {
   return (error) => {
     const cause = causeOf(error);
     const place = error instanceof GraphQLError ? placeOf(error) : {};
@@ -19,6 +27,13 @@ export function createMask(log: Log): (error: unknown) => GraphQLError {
       return withCode(error, cause);
     }
     const traceId = notedTrace(error) ?? currentTraceId() ?? newTraceId();
+    if (isAway(cause)) {
+      log.warn({ err: cause, traceId }, 'a GraphQL operation failed: the database is away');
+      return new GraphQLError('The database is away; try again in a moment.', {
+        ...place,
+        extensions: { code: unavailable, traceId, http: later },
+      });
+    }
     log.error({ err: cause, traceId, path: place.path?.join('.') }, 'a GraphQL operation failed');
     return new GraphQLError('Something went wrong here; the log tells more under this trace id.', {
       ...place,
@@ -26,6 +41,8 @@ export function createMask(log: Log): (error: unknown) => GraphQLError {
     });
   };
 }
+
+const later = { status: 503, headers: { 'Retry-After': '5' } };
 
 /** What was thrown in the first place. */
 function causeOf(error: unknown): unknown {

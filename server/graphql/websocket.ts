@@ -11,11 +11,11 @@ import { useServer } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from '../access/access.ts';
 import { Unauthenticated } from '../access/unauthenticated.ts';
-import { AccessUnavailable } from '../access/unavailable.ts';
 import type { Clock } from '../model/clock.ts';
 import { newTraceId, withTraceId } from '../model/trace.ts';
 import type { Viewer } from '../model/viewer.ts';
 import { isBehind, waitUntilTaken } from './backlog.ts';
+import { unavailable } from './mask.ts';
 import type { Lease, OpenOperations } from './open-operations.ts';
 import type { Operation } from './operation.ts';
 import type { GraphqlSettings } from './settings.ts';
@@ -81,8 +81,8 @@ export function createWebSocketSide<Context extends object>(parts: {
       });
       return true;
     } catch (error) {
-      const { message } = pipeline.mask(error);
-      if (error instanceof AccessUnavailable) {
+      const { message, extensions } = pipeline.mask(error);
+      if (extensions['code'] === unavailable) {
         socket.close(closeCodes.tryLater, 'The token cannot be checked now.');
         return false;
       }

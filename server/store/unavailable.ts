@@ -31,7 +31,7 @@ const prismaCodes = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024']);
 
 /** What `pg` says without any code. */
 const messages =
-  /Connection terminated|Connection ended|timeout exceeded when trying to connect|Query read timeout|not queryable|after calling end on the pool/;
+  /Connection terminated|is not currently accepting connections|Connection ended|timeout exceeded when trying to connect|Query read timeout|not queryable|after calling end on the pool/;
 
 /**
  * Whether an error says that the database is away, rather than that a statement is wrong: the same call

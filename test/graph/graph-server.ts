@@ -9,6 +9,7 @@ import { createToken } from '../../server/access/tokens.ts';
 import { type Events, openEvents } from '../../server/events/open.ts';
 import { localWakeUps } from '../../server/events/wake-ups-local.ts';
 import { createGraphql } from '../../server/graphql/graphql.ts';
+import { isUnavailable } from '../../server/store/unavailable.ts';
 import type { GraphqlSettings } from '../../server/graphql/settings.ts';
 import { checkInPlace, enrollmentPlace } from '../../server/mdm/check-in/store-raw.ts';
 import { controlJob } from '../../server/mdm/jobs/control.ts';
@@ -164,6 +165,7 @@ export async function startGraph(
     contextOf: (operation) => ({ ...services, ...operation, log }),
     access,
     settings: { graphiql: true, introspection: true, bodyLimit: 1024 * 1024, ...settings },
+    isAway: isUnavailable,
     clock: socketClock,
     log,
     metrics,

@@ -44,6 +44,7 @@ const handle = createHttpHandler({
     schema,
     contextOf: () => ({}),
     settings,
+    isAway: () => false,
     log: silentLog,
     metrics: noMetrics,
   }),
