@@ -122,7 +122,7 @@ type Stoppable = Pick<Running, 'stop'>;
 const onePress = 2_000;
 
 /**
- * Stops on SIGTERM and SIGINT. Asked while it starts, it stops once it has started: a database of our own
+ * Stops on SIGTERM and SIGINT, and when its terminal is closed. Asked while it starts, it stops once it has started: a database of our own
  * must not be left running.
  *
  * A worker is stopped by the primary, or by a SIGTERM of its own to have it replaced. What a terminal or
@@ -154,6 +154,18 @@ function stopOnSignals(log: Log, as: 'alone' | 'primary' | 'worker'): (running: 
   process.on('SIGTERM', hear);
   process.on('SIGINT', as === 'worker' ? () => {} : hear);
   if (as === 'worker') process.on('SIGHUP', () => {});
+  // It would end at once and leave a database of our own running. Without a terminal, as under `nohup`, nobody has
+  // closed one.
+  if (as === 'alone') {
+    process.on('SIGHUP', (signal) =>
+      process.stderr.isTTY
+        ? hear(signal)
+        : log.info(
+            { signal },
+            'without --workers there is nothing to replace; SIGTERM stops the server',
+          ),
+    );
+  }
   return (started) => {
     running = started;
     stop();

@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync, existsSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ask } from '../graph/ask.ts';
+import { builtProgram } from '../harness/built-package.ts';
 import { testDatabase } from '../harness/database.ts';
 import { runProcess, scratchFolder, startProcess } from '../harness/process.ts';
 import { postmasterIn } from '../harness/process-tree.ts';
@@ -79,6 +81,34 @@ describe('a server', () => {
     expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: 'alive' });
     expect(await server.stop()).toMatchObject({ status: 0, signal: null });
   });
+
+  it('goes on when it hears SIGHUP and has no terminal', async () => {
+    const store = await testDatabase();
+    onTestFinished(() => store.drop());
+    const flags = [...anyPort, '--database-url', store.url, '--data-dir', scratchFolder()];
+    const server = startProcess(flags);
+    const { url } = await server.listening;
+    server.signal('SIGHUP');
+    await server.logged('without --workers there is nothing to replace; SIGTERM stops the server');
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect((await server.stop()).status).toBe(0);
+  });
+
+  it.runIf(spawnSync('script', ['--version']).stdout?.includes('util-linux'))(
+    'ends as it should when its terminal is closed, its database too',
+    async () => {
+      const dataDir = join(scratchFolder(), 'data');
+      const words = [process.execPath, builtProgram('server/main.js'), ...anyPort];
+      const line = [...words, '--data-dir', dataDir].map((word) => `'${word}'`).join(' ');
+      const server = startProcess([], { command: ['script', '-qfec', line, '/dev/null'] });
+      const { pid } = await server.listening;
+      expect(postmasterIn(join(dataDir, 'database'))).not.toBeNull();
+      process.kill(pid, 'SIGHUP');
+      await server.logged('stopped');
+      expect((await server.ended).status).toBe(0);
+      expect(postmasterIn(join(dataDir, 'database'))).toBeNull();
+    },
+  );
 
   it('that finds its port taken ends with status 1 and has touched nothing', async () => {
     const other = createServer().listen(0, '127.0.0.1');
