@@ -74,6 +74,23 @@ describe('graphmdm commands send', () => {
     ]);
   });
 
+  it('watches those who are left when it was sent before', async () => {
+    const argv = ['commands', 'send', '--file', aFile('cli-again'), '--enabled', '--watch'];
+    expect((await graphmdm(server, argv.slice(0, -1))).status).toBe(0);
+    await first.channel.connect();
+    const again = start([...argv, '--json', 'enrollmentId'], { env: envFor(server) });
+    await again.said('Not answered yet: 1.');
+    await second.channel.connect();
+    const { status, stdout } = await again.ended;
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ enrollmentId: second.enrollmentId });
+    expect(await graphmdm(server, argv)).toMatchObject({
+      status: 0,
+      stdout: '',
+      stderr: expect.stringContaining('All have answered'),
+    });
+  });
+
   it('ends with status 4 when somebody could not do it', async () => {
     const argv = ['commands', 'send', '--file', aFile('cli-failed', 'NoSuchCommand')];
     const sent = start(

@@ -1,4 +1,5 @@
 import type { EnqueueMutation } from '../../sdk/generated/operations.ts';
+import type { Client } from '../../sdk/client.ts';
 import type { Sent } from '../../sdk/enqueue.ts';
 import { type Call, command, type Values } from '../command.ts';
 import { confirmed, confirmFlags } from '../confirm.ts';
@@ -9,6 +10,7 @@ import { targetFlags, targetsOf } from '../targets.ts';
 import { timeOf } from '../times.ts';
 import { showOutcomes } from './follow.ts';
 import { outcomeShape } from './results.ts';
+import { watchOpen } from './watch.ts';
 
 type Queued = Extract<EnqueueMutation['enqueueCommand'], { __typename: 'EnqueueCommandPayload' }>;
 
@@ -100,12 +102,13 @@ export const commandsSend = command({
         ),
       ({ queuedCount }) => queuedCount,
     );
-    return await showSent(call, sent);
+    return await showSent(call, mdm, sent);
   },
 });
 
 async function showSent(
   { flags: { watch }, io, out }: Call<typeof flags>,
+  mdm: Client,
   sent: Sent,
 ): Promise<number> {
   const { commandUuid, requestType, queuedCount: total, validateOnly, cursor } = sent;
@@ -129,6 +132,8 @@ async function showSent(
     await out.item(sentShape, sent);
     return status;
   }
+  // Most may have answered long ago.
+  if (sent.replayed) return (await watchOpen({ io, out }, mdm, commandUuid)) || status;
   await out.note(`${requestType} ${commandUuid} is queued for ${total}.`);
   const results = sent.results({ untilDone: true, checkpoints: true, signal: io.interrupted });
   return (await showOutcomes({ io, out }, { commandUuid, cursor, total }, results)) || status;
