@@ -104,7 +104,7 @@ export function graphSide(parts: {
       introspection: settings.introspection,
       bodyLimit: settings.graphqlBodyLimit,
     },
-    isAway: isUnavailable,
+    isUnavailable,
     clock,
     log,
     metrics,

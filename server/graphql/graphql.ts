@@ -29,7 +29,7 @@ export function createGraphql<Context extends object>(parts: {
   readonly access: Pick<Access, 'viewerOf' | 'watch'>;
   readonly settings: GraphqlSettings;
   /** Whether an error says that the database is away. */
-  readonly isAway: (error: unknown) => boolean;
+  readonly isUnavailable: (error: unknown) => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;

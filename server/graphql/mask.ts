@@ -1,21 +1,19 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { unavailable } from '../access/unavailable.ts';
 import { CursorError, UserError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { currentTraceId, newTraceId } from '../model/trace.ts';
 import { notedTrace } from './error-traces.ts';
 
-/** The code of what may work the next time. */
-export const unavailable = 'UNAVAILABLE';
-
 /**
  * Makes of whatever was thrown what a caller may see: what he can mend stays as it is, with its code;
  * everything else is logged and becomes INTERNAL_SERVER_ERROR with the trace id to ask about, or
  * UNAVAILABLE while the database is away.
- * @param isAway  whether an error says so
+ * @param isUnavailable  whether an error says that it is
  */
 export function createMask(
   log: Log,
-  isAway: (error: unknown) => boolean,
+  isUnavailable: (error: unknown) => boolean,
 ): (error: unknown) => GraphQLError {
   return (error) => {
     const cause = causeOf(error);
@@ -27,7 +25,7 @@ export function createMask(
       return withCode(error, cause);
     }
     const traceId = notedTrace(error) ?? currentTraceId() ?? newTraceId();
-    if (isAway(cause)) {
+    if (isUnavailable(cause)) {
       log.warn({ err: cause, traceId }, 'a GraphQL operation failed: the database is away');
       return new GraphQLError('The database is away; try again in a moment.', {
         ...place,

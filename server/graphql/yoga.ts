@@ -21,7 +21,7 @@ export interface YogaParts<Context> {
   readonly contextOf: ContextOf<Context>;
   readonly settings: GraphqlSettings;
   /** Whether an error says that the database is away. */
-  readonly isAway: (error: unknown) => boolean;
+  readonly isUnavailable: (error: unknown) => boolean;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -29,7 +29,7 @@ export interface YogaParts<Context> {
 /** The one pipeline that operations of both transports go through: limits, context, masking. */
 export function createPipeline<Context extends object>(parts: YogaParts<Context>) {
   const { schema, contextOf, settings, log, metrics } = parts;
-  const mask = createMask(log, parts.isAway);
+  const mask = createMask(log, parts.isUnavailable);
   const refused = metrics.counter(
     'graphmdm_graphql_refused_total',
     'Operations refused because they were too large.',

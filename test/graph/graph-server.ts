@@ -165,7 +165,7 @@ export async function startGraph(
     contextOf: (operation) => ({ ...services, ...operation, log }),
     access,
     settings: { graphiql: true, introspection: true, bodyLimit: 1024 * 1024, ...settings },
-    isAway: isUnavailable,
+    isUnavailable,
     clock: socketClock,
     log,
     metrics,

@@ -44,7 +44,7 @@ const handle = createHttpHandler({
     schema,
     contextOf: () => ({}),
     settings,
-    isAway: () => false,
+    isUnavailable: () => false,
     log: silentLog,
     metrics: noMetrics,
   }),
